@@ -1,0 +1,50 @@
+# Every target makes the .venv that it needs, from the tested versions in constraints.txt.
+# PYTHON and VENV may be set: PYTHON=python3.12 make test
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+TABLE ?= srnet-table2
+DATA ?= synthetic
+PRESET ?= quick
+SEEDS ?= 0,1,2
+# what the data need to be found
+ROOT = $(or $(NPZ),$(CMU),$(H36M))
+
+.DEFAULT_GOAL := help
+.PHONY: help reproduce reproduce-table2 tables test lint bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo '  DATA=synthetic | npz NPZ=dir NAME=cmu17 | cmu CMU=dir | h36m H36M=dir'
+	@echo '  PRESET=quick | paper   SEEDS=0,1,2   TABLE=$(TABLE)'
+
+reproduce-table2: TABLE = srnet-table2
+reproduce-table2: reproduce ## SRNet's Table 2: train, measure and judge its six networks
+
+reproduce: $(VENV)/ready ## any table: TABLE=name; goes on where it was stopped
+	$(BIN)/python -m experiments.reproduce $(TABLE) --data $(DATA) --preset $(PRESET) \
+		--seeds $(SEEDS) $(if $(ROOT),--root "$(ROOT)") $(if $(NAME),--name "$(NAME)")
+
+tables: $(VENV)/ready ## list the tables and their state
+	$(BIN)/python -m experiments.reproduce --list
+
+test: lint ## lint, types and tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/ready ## lint and types alone
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/ready ## time against plain forms, and REF=clone of the official SRNet code
+	$(BIN)/python -m benchmarks $(if $(REF),--ref "$(REF)")
+
+clean: ## remove the environment; results stay
+	rm -rf $(VENV)
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test]"
+	@touch $@

@@ -1,0 +1,103 @@
+"""Human3.6M's camera model: world to camera, projection, screen normalisation.
+
+Axes: world z up; camera x right, y down, z forward. Lengths in metres, images in pixels.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import roma
+import torch
+import yaml
+from torch import Tensor
+
+_CALIBRATION = Path(__file__).parent / "sources" / "human36m_cameras.yaml"
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A calibrated camera.
+
+    Attributes:
+        id: serial number or index.
+        width: of the image, pixels.
+        height: of the image, pixels.
+        center: principal point (x, y), pixels.
+        focal: focal lengths (x, y), pixels.
+        radial: distortion k1, k2, k3.
+        tangential: distortion p1, p2, in the order of the stored files.
+        orientation: unit quaternion (w, x, y, z) that rotates camera to world.
+        translation: the camera's centre in the world, metres.
+    """
+
+    id: str
+    width: int
+    height: int
+    center: tuple[float, float]
+    focal: tuple[float, float]
+    radial: tuple[float, float, float]
+    tangential: tuple[float, float]
+    orientation: tuple[float, float, float, float]
+    translation: tuple[float, float, float]
+
+
+def world_to_camera(points: Tensor, camera: Camera) -> Tensor:
+    """X_cam = R(q)^-1 (X_world - t), for points (..., 3) in metres."""
+    return (points - points.new_tensor(camera.translation)) @ _rotation(points, camera)
+
+
+def camera_to_world(points: Tensor, camera: Camera) -> Tensor:
+    """X_world = R(q) X_cam + t, for points (..., 3) in metres."""
+    return points @ _rotation(points, camera).mT + points.new_tensor(camera.translation)
+
+
+def project(points: Tensor, camera: Camera) -> Tensor:
+    """Project camera-frame points (..., 3), in metres, to pixels (..., 2).
+
+    Human3.6M's own formula, by which the public 2D files were made. It is not OpenCV's: the
+    tangential term lacks a factor 2 on the cross term (`VideoPose3D` issue 202). Rays are clamped
+    to 45 degrees off the axis, as there.
+    """
+    ray = (points[..., :2] / points[..., 2:]).clamp(-1, 1)
+    square = ray.square().sum(-1, keepdim=True)
+    radial = points.new_tensor(camera.radial)
+    tangential = points.new_tensor(camera.tangential)
+    powers = torch.cat([square, square**2, square**3], dim=-1)
+    gain = 1 + (radial * powers).sum(-1, keepdim=True) + (tangential * ray).sum(-1, keepdim=True)
+    distorted = ray * gain + tangential * square
+    return distorted * points.new_tensor(camera.focal) + points.new_tensor(camera.center)
+
+
+def normalize_screen(pixels: Tensor, camera: Camera) -> Tensor:
+    """Pixels (..., 2) to [-1, 1] over the image's width; both axes share the scale."""
+    return pixels * (2 / camera.width) - pixels.new_tensor([1.0, camera.height / camera.width])
+
+
+def denormalize_screen(points: Tensor, camera: Camera) -> Tensor:
+    """The inverse of `normalize_screen`."""
+    shifted = points + points.new_tensor([1.0, camera.height / camera.width])
+    return shifted * (camera.width / 2)
+
+
+@cache
+def human36m_cameras() -> dict[str, tuple[Camera, ...]]:
+    """Subject -> the four cameras of Human3.6M, in the order of the public 2D files."""
+    calibration = yaml.safe_load(_CALIBRATION.read_text())
+    return {
+        subject: tuple(
+            Camera(
+                **{key: tuple(v) if isinstance(v, list) else v for key, v in intrinsics.items()},
+                orientation=tuple(pose["orientation"]),
+                translation=tuple(np.divide(pose["translation"], 1000).tolist()),
+            )
+            for intrinsics, pose in zip(calibration["intrinsics"], poses, strict=True)
+        )
+        for subject, poses in calibration["extrinsics"].items()
+    }
+
+
+def _rotation(points: Tensor, camera: Camera) -> Tensor:
+    w, x, y, z = camera.orientation
+    return roma.unitquat_to_rotmat(torch.tensor([x, y, z, w], dtype=torch.float64)).to(points)

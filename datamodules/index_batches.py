@@ -1,0 +1,69 @@
+"""Index batches: the loader ships integers, and every frame is evaluated once."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
+
+
+class IndexBatches(DistributedSampler[Any]):
+    """Yields rows of `pairs` as whole batches, split over the ranks.
+
+    Being a DistributedSampler keeps Lightning from putting its own in its place, which repeats
+    samples so that all ranks get equally many: a figure over those is not the figure.
+
+    Evaluation (`shuffle=False`): each row goes to one rank, once; every rank yields equally many
+    batches, the last ones possibly shorter or empty. Training: the permutation depends on the seed
+    and the epoch alone, so that a resumed run sees what the undisturbed one would have; the rows
+    that would leave the ranks unequal, or a last batch of a single row (on which batch
+    normalisation has no variance), are left out of that epoch.
+
+    Args:
+        pairs: (N, 2) int64, frame number and whether it is flipped.
+        batch_size: rows a batch on each rank.
+        shuffle: a new order every epoch.
+        seed: of the order.
+    """
+
+    def __init__(self, pairs: Tensor, batch_size: int, shuffle: bool, seed: int = 0) -> None:
+        distributed = dist.is_available() and dist.is_initialized()
+        self.num_replicas = dist.get_world_size() if distributed else 1
+        self.rank = dist.get_rank() if distributed else 0
+        self.pairs = pairs
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.seed = seed
+        self.epoch = 0
+
+    def __iter__(self) -> Iterator[Tensor]:
+        rows = torch.arange(len(self.pairs))
+        if self.shuffle:
+            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+            rows = torch.randperm(len(rows), generator=generator)
+            rows = rows[: len(rows) // self.num_replicas * self.num_replicas]
+        mine = self.pairs[rows[self.rank :: self.num_replicas]]
+        for number in range(len(self)):
+            yield mine[number * self.batch_size : (number + 1) * self.batch_size]
+
+    def __len__(self) -> int:
+        """Number of batches, the same on every rank."""
+        if not self.shuffle:
+            largest_share = -(-len(self.pairs) // self.num_replicas)
+            return -(-largest_share // self.batch_size)
+        share = len(self.pairs) // self.num_replicas
+        return share // self.batch_size + (share % self.batch_size > 1)
+
+
+class _Passed(Dataset[Tensor]):
+    """Hands the sampler's batch on as it is."""
+
+    def __getitem__(self, batch: Tensor) -> Tensor:
+        return batch
+
+
+def index_loader(batches: IndexBatches) -> DataLoader[Tensor]:
+    """A loader of (B, 2) int64 index batches; there is no work to share among processes."""
+    return DataLoader(_Passed(), batch_size=None, sampler=batches)

@@ -1,0 +1,106 @@
+"""PoseDataModule: what all protocols share; a protocol only picks frames."""
+
+import os
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pytorch_lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from datamodules.errors import DataError
+from datamodules.index_batches import IndexBatches, index_loader
+from datamodules.sources.source import Source
+from datamodules.sources.synthetic import SyntheticMocap
+from datamodules.windows import PoseWindows
+
+Frames = NDArray[np.int64]
+
+
+class PoseDataModule(LightningDataModule):
+    """Loads a source and serves index batches, gathered into windows on the device.
+
+    A protocol overrides `pick`, and `labels` with `groupings` where it adds columns to a batch.
+
+    Args:
+        source: what reads the data; generated motion when none is given.
+        batch_size: frames a training step on each rank.
+        eval_batch_size: frames an evaluation step on each rank.
+        flip: also train on every frame's mirror image.
+        train_stride: train on every so many frames of each sequence; 1 is the papers'.
+    """
+
+    def __init__(
+        self,
+        source: Source | None = None,
+        batch_size: int = 1024,
+        eval_batch_size: int = 4096,
+        flip: bool = True,
+        train_stride: int = 1,
+    ) -> None:
+        super().__init__()
+        self.source = source or SyntheticMocap()
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size
+        self.flip = flip
+        self.train_stride = train_stride
+
+    def pick(self) -> dict[str, Frames]:
+        """The frames of "train", "val" (possibly none) and "test", all that the data have."""
+        raise NotImplementedError
+
+    def labels(self) -> dict[str, Frames]:
+        """Columns that the protocol adds to the batch, (F,) int64 each."""
+        return {}
+
+    def groupings(self) -> dict[str, list[str]]:
+        """Batch column -> the names behind its numbers, for errors reported by group."""
+        return {"action": self.sequences.actions}
+
+    def setup(self, stage: str) -> None:
+        """Read the data and pick the frames.
+
+        Raises:
+            DataError: wrong data, or nothing to validate on.
+        """
+        self.sequences = self.source.load()
+        self.frames = self.pick()
+        if stage == "validate" and not len(self.frames["val"]):
+            raise DataError(
+                "No subject is held out for validation: name a training subject with "
+                "--data.init_args.val_subject, in fit as in validate."
+            )
+        assert self.trainer is not None
+        self.windows = PoseWindows(
+            self.sequences, self.trainer.lightning_module.receptive_field, self.labels()
+        )
+
+    def train_dataloader(self) -> DataLoader[Tensor]:
+        """Every `train_stride`-th frame, plain and flipped, in an order of the seed and epoch."""
+        frames = torch.from_numpy(self.frames["train"])[:: self.train_stride]
+        flips = torch.arange(2 if self.flip else 1)
+        seed = int(os.environ.get("PL_GLOBAL_SEED", 0))
+        pairs = torch.cartesian_prod(frames, flips)
+        return index_loader(IndexBatches(pairs, self.batch_size, shuffle=True, seed=seed))
+
+    def val_dataloader(self) -> DataLoader[Tensor] | list[DataLoader[Tensor]]:
+        """All validation frames, once each."""
+        return self._evaluation("val") if len(self.frames["val"]) else []
+
+    def test_dataloader(self) -> DataLoader[Tensor]:
+        """All test frames, once each."""
+        return self._evaluation("test")
+
+    def predict_dataloader(self) -> DataLoader[Tensor]:
+        """The test frames."""
+        return self._evaluation("test")
+
+    def on_after_batch_transfer(self, batch: Tensor, dataloader_idx: int) -> dict[str, Tensor]:
+        """Gather the windows from the arrays on the device."""
+        return self.windows.to(batch.device)(batch)
+
+    def _evaluation(self, split: str) -> DataLoader[Tensor]:
+        frames = torch.from_numpy(self.frames[split])
+        pairs = torch.stack([frames, torch.zeros_like(frames)], dim=1)
+        return index_loader(IndexBatches(pairs, self.eval_batch_size, shuffle=False))

@@ -1,0 +1,148 @@
+"""PoseSequences: all frames of all sequences in flat arrays, and a segment table."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import blake2b
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from datamodules.cameras import Camera, normalize_screen, project, world_to_camera
+from datamodules.checks import check_view
+from datamodules.errors import DataError
+from datamodules.skeletons import Skeleton
+
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One sequence: a take of an action, seen by one camera, frames [start, stop)."""
+
+    start: int
+    stop: int
+    subject: str
+    action: str
+    take: str
+    camera: Camera
+    fps: float
+
+
+@dataclass(frozen=True)
+class View:
+    """What a source hands over for one sequence, before it joins the flat arrays.
+
+    Attributes:
+        keypoints: (F, J, 2) pixels, or (F, J, 3) with a score.
+        joints: (F, J, 3) metres, camera frame, with their place in the scene.
+    """
+
+    subject: str
+    action: str
+    take: str
+    camera: Camera
+    fps: float
+    keypoints: Float32
+    joints: Float32
+
+
+@dataclass(frozen=True, eq=False)
+class PoseSequences:
+    """Poses seen by cameras, as every protocol and method of the suite takes them.
+
+    Attributes:
+        keypoints: (F, J, C) 2D in [-1, 1] by image width; C is 2, or 3 with a score.
+        joints: (F, J, 3) metres, camera frame, relative to the root joint.
+        segments: the sequences, in the order of their frames.
+        skeleton: the joint layout.
+        splits: "train" and "test" -> the subjects that the data set itself names for it.
+        title: what the data are, for the first line of a report.
+    """
+
+    keypoints: Float32
+    joints: Float32
+    segments: tuple[Segment, ...]
+    skeleton: Skeleton
+    splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    title: str = ""
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        return len(self.joints)
+
+    @property
+    def subjects(self) -> list[str]:
+        """The subjects, in order of appearance."""
+        return list(dict.fromkeys(segment.subject for segment in self.segments))
+
+    @cached_property
+    def actions(self) -> list[str]:
+        """The actions, sorted: a frame's `action` number is its action's place here."""
+        return sorted({segment.action for segment in self.segments})
+
+    def frames_of(self, subjects: Sequence[str]) -> NDArray[np.int64]:
+        """Numbers of all frames of the given subjects, ascending."""
+        chosen = [np.arange(s.start, s.stop) for s in self.segments if s.subject in set(subjects)]
+        return np.concatenate(chosen) if chosen else np.empty(0, np.int64)
+
+    def fingerprint(self) -> str:
+        """A hash of all that a result can depend on."""
+        digest = blake2b(digest_size=8)
+        digest.update(np.ascontiguousarray(self.keypoints))
+        digest.update(np.ascontiguousarray(self.joints))
+        digest.update(repr((self.segments, self.skeleton.name, dict(self.splits))).encode())
+        return digest.hexdigest()
+
+
+def view_world(
+    world: Float32, camera: Camera, *, subject: str, action: str, take: str, fps: float
+) -> View:
+    """Film world joints (F, J, 3), in metres, with a virtual camera."""
+    joints = world_to_camera(torch.from_numpy(world).double(), camera)
+    return View(
+        subject=subject,
+        action=action,
+        take=take,
+        camera=camera,
+        fps=fps,
+        keypoints=project(joints, camera).float().numpy(),
+        joints=joints.float().numpy(),
+    )
+
+
+def assemble(
+    views: Sequence[View],
+    skeleton: Skeleton,
+    splits: Mapping[str, tuple[str, ...]],
+    title: str,
+) -> PoseSequences:
+    """Check the views and join them into flat arrays.
+
+    Raises:
+        DataError: nothing to join, a wrong joint count, values that are not finite, 2D and 3D of
+            different lengths, a unit that cannot be metres or pixels, or an empty sequence.
+    """
+    if not views:
+        raise DataError(f"{title} holds no sequences: check the folder and the file names.")
+    for view in views:
+        check_view(view, len(skeleton.joints))
+    stops = np.cumsum([len(view.joints) for view in views]).tolist()
+    return PoseSequences(
+        keypoints=np.concatenate([_normalized(view) for view in views]),
+        joints=np.concatenate([view.joints - view.joints[:, :1] for view in views]),
+        segments=tuple(
+            Segment(stop - len(v.joints), stop, v.subject, v.action, v.take, v.camera, v.fps)
+            for v, stop in zip(views, stops, strict=True)
+        ),
+        skeleton=skeleton,
+        splits=splits,
+        title=title,
+    )
+
+
+def _normalized(view: View) -> Float32:
+    points = torch.from_numpy(view.keypoints[..., :2]).double()
+    screen = normalize_screen(points, view.camera).float().numpy()
+    return np.concatenate([screen, view.keypoints[..., 2:]], axis=-1)

@@ -1,0 +1,119 @@
+"""Joint names, parents, left and right, and body parts: a leaf that anyone may import."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+Groups = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """A joint layout.
+
+    Attributes:
+        name: the name by which configs choose it.
+        joints: names of the J joints, the root first.
+        parents: index of each joint's parent, -1 for the root.
+        left: the joints of the left side, in the order of their partners in `right`.
+        right: the joints of the right side.
+        groups: number of body parts -> joint indices of each part. The root stands in every part,
+            as in the released SRNet code: it gives each part a reference in the image.
+    """
+
+    name: str
+    joints: tuple[str, ...]
+    parents: tuple[int, ...]
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+    groups: Mapping[int, Groups]
+
+    @property
+    def mirror(self) -> list[int]:
+        """For each joint the joint that takes its place when left and right change sides."""
+        order = list(range(len(self.joints)))
+        for a, b in zip(self.left, self.right, strict=True):
+            order[a], order[b] = b, a
+        return order
+
+    @property
+    def bones(self) -> list[tuple[int, int]]:
+        """The (parent, child) pairs."""
+        return [(parent, child) for child, parent in enumerate(self.parents) if parent >= 0]
+
+
+def shuffle_groups(groups: Groups, count: int, seed: int) -> Groups:
+    """Deal the joints of the first `count` body parts out at random, part sizes kept.
+
+    The setting of SRNet's Table 5 and Fig. 6 (f): a part then no longer holds joints that move
+    together. The root stays in every part.
+
+    Args:
+        groups: body parts, each starting with the root.
+        count: how many parts give up their joints, 2 to len(groups); 0 changes nothing.
+        seed: of the permutation.
+
+    Raises:
+        ValueError: `count` is 1, negative or more than there are parts.
+    """
+    if count == 0:
+        return groups
+    if not 2 <= count <= len(groups):
+        raise ValueError(
+            f"{count} of {len(groups)} groups cannot be shuffled: choose 0 or 2 to {len(groups)}."
+        )
+    dealt = iter(
+        np.random.default_rng(seed)
+        .permutation([joint for group in groups[:count] for joint in group[1:]])
+        .tolist()
+    )
+    shuffled = tuple((group[0], *(next(dealt) for _ in group[1:])) for group in groups[:count])
+    return shuffled + groups[count:]
+
+
+def _with_root(*parts: Sequence[int]) -> Groups:
+    return tuple((0, *part) for part in parts)
+
+
+_RIGHT_LEG, _LEFT_LEG = (1, 2, 3), (4, 5, 6)
+_TORSO = (7, 8, 9, 10)
+_LEFT_ARM, _RIGHT_ARM = (11, 12, 13), (14, 15, 16)
+
+H36M17 = Skeleton(
+    name="h36m17",
+    joints=(
+        "hip",
+        "right_hip",
+        "right_knee",
+        "right_foot",
+        "left_hip",
+        "left_knee",
+        "left_foot",
+        "spine",
+        "thorax",
+        "neck",
+        "head",
+        "left_shoulder",
+        "left_elbow",
+        "left_wrist",
+        "right_shoulder",
+        "right_elbow",
+        "right_wrist",
+    ),
+    parents=(-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15),
+    left=(4, 5, 6, 11, 12, 13),
+    right=(1, 2, 3, 14, 15, 16),
+    groups={
+        # 2, 3 and 5 as in the released code; 6, 8 and 17 stand only in the image of SRNet's Fig. 6,
+        # and are our reading of it: the torso cut, then the limbs cut, then every joint alone.
+        2: _with_root((*_RIGHT_LEG, *_LEFT_LEG, 7), (8, 9, 10, *_LEFT_ARM, *_RIGHT_ARM)),
+        3: _with_root(_RIGHT_LEG + _LEFT_LEG, _TORSO, _LEFT_ARM + _RIGHT_ARM),
+        5: _with_root(_RIGHT_LEG, _LEFT_LEG, _TORSO, _LEFT_ARM, _RIGHT_ARM),
+        6: _with_root(_RIGHT_LEG, _LEFT_LEG, (7, 8), (9, 10), _LEFT_ARM, _RIGHT_ARM),
+        8: _with_root((1, 2), (3,), (4, 5), (6,), _TORSO, (11, 12), (13,), (14, 15, 16)),
+        17: _with_root((), *((joint,) for joint in range(1, 17))),
+    },
+)
+
+SKELETONS = {skeleton.name: skeleton for skeleton in (H36M17,)}

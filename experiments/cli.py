@@ -1,0 +1,125 @@
+"""The `lightning` command: fit, validate, test and predict, from configs."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lightning_utilities.core.rank_zero import rank_zero_only
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
+# the modules that configs name by class, without their path
+import lightning_modules  # noqa: F401
+from datamodules import DataError, PoseDataModule
+from experiments.checkpoints import check_checkpoint
+from experiments.files import write_json
+from experiments.random_states import RandomStates
+from lightning_modules import PoseLifter
+
+TRAINER_DEFAULTS = {
+    "max_epochs": 60,
+    "logger": {
+        "class_path": "pytorch_lightning.loggers.CSVLogger",
+        "init_args": {"save_dir": "runs", "name": ""},
+    },
+    # no collective in a step, and the loader splits evaluation frames by itself
+    "num_sanity_val_steps": 0,
+}
+
+
+class PoseCLI(LightningCLI):
+    """LightningCLI over any PoseLifter and any protocol.
+
+    Args:
+        args: the command line, `sys.argv` when not given.
+        run: whether `args` start with a subcommand to run.
+        checkpoints: folder for the last epoch's checkpoint; beside the log when not given.
+    """
+
+    def __init__(
+        self, args: ArgsType = None, run: bool = True, checkpoints: Path | None = None
+    ) -> None:
+        super().__init__(
+            PoseLifter,
+            PoseDataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            seed_everything_default=0,
+            trainer_defaults=TRAINER_DEFAULTS
+            | {
+                "callbacks": [
+                    RandomStates(),
+                    # the last epoch's weights: no test frame, and no luck, selects them
+                    ModelCheckpoint(checkpoints, "last", enable_version_counter=False),
+                ]
+            },
+            save_config_kwargs={"overwrite": True},
+            auto_configure_optimizers=False,
+            args=args,
+            run=run,
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """The Subject Protocol on generated motion, unless a config says otherwise."""
+        parser.set_defaults({"data": {"class_path": "datamodules.SubjectProtocol"}})
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Parse, and look at the checkpoint before anything is built from it."""
+        super().parse_arguments(parser, args)
+        subcommand = self.config.get("subcommand")
+        if subcommand and (path := self.config[subcommand].get("ckpt_path")):
+            check_checkpoint(path)
+
+    def instantiate_classes(self) -> None:
+        """Build model, data and trainer.
+
+        Raises:
+            DataError: options that do not go together, in the words of the class that refuses.
+        """
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            raise DataError(str(error)) from error
+
+    def after_test(self) -> None:
+        """Leave the figures in `metrics.json` beside the run's log."""
+        self._write_metrics()
+
+    def after_validate(self) -> None:
+        """Leave the figures in `metrics.json` beside the run's log."""
+        self._write_metrics()
+
+    @rank_zero_only
+    def _write_metrics(self) -> None:
+        metrics = {name: value.item() for name, value in self.trainer.callback_metrics.items()}
+        write_json(Path(self.trainer.log_dir or ".") / "metrics.json", metrics)
+
+
+@contextmanager
+def one_sentence_for_mistakes() -> Iterator[None]:
+    """End the process with one sentence and exit code 2 where the user has made a mistake."""
+    # whatever opens a checkpoint, and whatever it asks for
+    os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
+    try:
+        yield
+    except (DataError, MisconfigurationException) as error:
+        message = str(error)
+    except RuntimeError as error:
+        if "loading state_dict" not in str(error):
+            raise
+        message = (
+            "the checkpoint's weights do not fit the model: give the configs it was trained with."
+        )
+    else:
+        return
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def main(args: ArgsType = None) -> None:
+    """Run a command."""
+    with one_sentence_for_mistakes():
+        PoseCLI(args)

@@ -1,0 +1,7 @@
+"""How a method learns: one LightningModule a method, over plain networks."""
+
+from lightning_modules.fc_baseline import FCBaseline
+from lightning_modules.lifter import PoseLifter
+from lightning_modules.srnet import SRNet
+
+__all__ = ["FCBaseline", "PoseLifter", "SRNet"]

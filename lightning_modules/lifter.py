@@ -1,0 +1,152 @@
+"""PoseLifter: the contract that all methods share."""
+
+import torch
+from pytorch_lightning import LightningModule
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchmetrics import MetricCollection
+
+from datamodules.skeletons import SKELETONS
+from lightning_modules.networks.recombine import GateNorm
+from metrics import MPJPE, PAMPJPE
+
+MILLIMETRES = 1000.0
+
+
+class PoseLifter(LightningModule):
+    """Lifts windows of 2D keypoints to the 3D pose of their middle frame.
+
+    A method overrides `forward` and, where its paper has others, `loss` and
+    `configure_optimizers`; never the steps. Data and networks speak metres, relative to the root,
+    in the camera frame; metrics speak millimetres, and here one becomes the other.
+
+    Args:
+        skeleton: name of the joint layout.
+        receptive_field: T, frames a window.
+        lr: learning rate of Adam (AMSGrad).
+        lr_decay: factor on the learning rate after every epoch.
+        bn_momentum_end: batch normalisation's momentum falls exponentially from 0.1 towards this
+            over the epochs, gates excepted; 0.1 keeps it.
+        flip_test: predict every window's mirror image too, and average.
+    """
+
+    def __init__(
+        self,
+        skeleton: str = "h36m17",
+        receptive_field: int = 1,
+        lr: float = 1e-3,
+        lr_decay: float = 0.95,
+        bn_momentum_end: float = 0.001,
+        flip_test: bool = True,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.skeleton = SKELETONS[skeleton]
+        self.receptive_field = receptive_field
+        self.lr = lr
+        self.lr_decay = lr_decay
+        self.bn_momentum_end = bn_momentum_end
+        self.flip_test = flip_test
+
+    def forward(self, keypoints: Tensor) -> Tensor:
+        """Lift keypoints (B, T, J, 2), in [-1, 1] by image width, to joints (B, J, 3) in metres."""
+        raise NotImplementedError
+
+    def loss(self, predicted: Tensor, joints: Tensor) -> Tensor:
+        """Mean absolute difference, (B, J, 3) in metres: what the released SRNet code minimises."""
+        return F.l1_loss(predicted, joints)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Adam with AMSGrad, its rate decaying every epoch."""
+        optimizer = torch.optim.Adam(self.parameters(), lr=self.lr, amsgrad=True, fused=True)
+        schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=self.lr_decay)
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def lift(self, keypoints: Tensor) -> Tensor:
+        """As `forward`; with `flip_test` the mean with the mirrored window's prediction."""
+        keypoints = keypoints.to(self.dtype)
+        if not self.flip_test:
+            return self(keypoints)
+        return (self(keypoints) + self._mirror(self(self._mirror(keypoints)))) / 2
+
+    def setup(self, stage: str) -> None:
+        """Make the metrics, for the groups that the protocol reports."""
+        datamodule = self.trainer.datamodule  # type: ignore[attr-defined]
+        self.groupings: dict[str, list[str]] = datamodule.groupings()
+        self.errors = nn.ModuleDict(
+            {name: _errors(name, len(groups)) for name, groups in self.groupings.items()}
+        )
+
+    def on_train_epoch_start(self) -> None:
+        """Anneal batch normalisation's momentum."""
+        assert self.trainer.max_epochs is not None
+        progress = self.current_epoch / max(1, self.trainer.max_epochs)
+        momentum = 0.1 * (self.bn_momentum_end / 0.1) ** progress
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm1d) and not isinstance(module, GateNorm):
+                module.momentum = momentum
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """One step on a batch as the protocols make them."""
+        loss = self.loss(self(batch["keypoints"].to(self.dtype)), batch["joints"])
+        self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True)
+        return loss
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Add a batch to the errors."""
+        self._evaluate(batch)
+
+    def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Add a batch to the errors."""
+        self._evaluate(batch)
+
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
+        """The frame numbers (B,) and predicted joints (B, J, 3) of a batch, in metres."""
+        return {"index": batch["index"], "joints": self.lift(batch["keypoints"])}
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the errors over all ranks."""
+        self._log_errors("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the errors over all ranks."""
+        self._log_errors("test")
+
+    def _evaluate(self, batch: dict[str, Tensor]) -> None:
+        predicted = self.lift(batch["keypoints"]).double() * MILLIMETRES
+        for name, errors in self.errors.items():
+            errors.update(predicted, batch["joints"].double() * MILLIMETRES, batch[name])
+
+    def _log_errors(self, stage: str) -> None:
+        for grouping, errors in self.errors.items():
+            for name, value in errors.compute().items():
+                names = [f"{stage}/{name}"]
+                if value.ndim:
+                    names = [f"{stage}/{name}/{group}" for group in self.groupings[grouping]]
+                # the metric has summed over the ranks already
+                for key, number in zip(names, value.reshape(-1), strict=True):
+                    if not number.isnan():
+                        self.log(key, number, prog_bar=key == "val/mpjpe", rank_zero_only=True)
+            errors.reset()
+
+    def _mirror(self, points: Tensor) -> Tensor:
+        """Negate x and exchange left and right joints, of (..., J, 2 or 3)."""
+        sign = points.new_ones(points.shape[-1])
+        sign[0] = -1
+        return points[..., self.skeleton.mirror, :] * sign
+
+
+def _errors(grouping: str, count: int) -> MetricCollection:
+    """Errors by group and, for actions, the means over frames and over actions beside."""
+    kinds = {"mpjpe": MPJPE, "pa_mpjpe": PAMPJPE}
+    if grouping != "action":
+        return MetricCollection({"mpjpe_by_" + grouping: MPJPE(count, average="none")})
+    return MetricCollection(
+        {
+            name + suffix: metric(count, average=average)
+            for name, metric in kinds.items()
+            for suffix, average in (("", "frame"), ("_action", "action"), ("_by_action", "none"))
+        },
+        compute_groups=[[n + s for s in ("", "_action", "_by_action")] for n in kinds],
+    )

@@ -1,0 +1,105 @@
+"""SRNet and the networks it is compared with (Zeng et al., ECCV 2020)."""
+
+from typing import Any, Literal, get_args
+
+from torch import Tensor
+
+from datamodules.skeletons import shuffle_groups
+from lightning_modules.lifter import PoseLifter
+from lightning_modules.networks.lifting import Kind, LiftingNetwork
+from lightning_modules.networks.recombine import Operator
+
+Network = Literal["fc", "gp", "lf", "es", "sfs", "sr"]
+
+
+class SRNet(PoseLifter):
+    """The six networks of SRNet's Table 2: one graph, whose layers differ in what they connect.
+
+    fc: all layers dense. gp: all grouped, the body parts never meet. lf (late fusion): the first
+    `split` layers grouped, the others dense. es (early split): the first `split` layers dense. sfs
+    (split, fuse, split): the middle `split` layers dense. sr: all split and recombined.
+
+    Args:
+        network: which of the six.
+        width: hidden channels over all parts.
+        num_layers: weight layers, 6 in the paper's tables (its Fig. 4).
+        split: the layer count of lf, es and sfs; the paper gives its best values in a plot only.
+        operator: how sr combines a part with its global context.
+        context: H of sr: a whole number of channels, or a fraction of the part's (with concat).
+        groups: body parts: 2, 3, 5, 6, 8 or 17; one is `fc`.
+        shuffled_groups: parts whose joints are dealt out at random (Table 5): 0, or 2 to `groups`.
+        shuffle_seed: of that deal.
+        dropout: probability; the released code uses none.
+        kwargs: of PoseLifter.
+
+    Raises:
+        ValueError: a split that the network's layers do not allow, an unknown grouping, or a
+            context that does not go with the operator.
+    """
+
+    def __init__(
+        self,
+        network: Network = "sr",
+        width: int = 1024,
+        num_layers: int = 6,
+        split: int | None = None,
+        operator: Operator = "multiply",
+        context: int | float = 1,
+        groups: int = 5,
+        shuffled_groups: int = 0,
+        shuffle_seed: int = 0,
+        dropout: float = 0.0,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(**kwargs)
+        if groups not in self.skeleton.groups:
+            known = ", ".join(map(str, self.skeleton.groups))
+            raise ValueError(f"There is no split into {groups} body parts: choose {known}.")
+        self.network = LiftingNetwork(
+            layer_kinds(network, num_layers, split),
+            shuffle_groups(self.skeleton.groups[groups], shuffled_groups, shuffle_seed),
+            width,
+            operator,
+            context,
+            dropout,
+        )
+
+    def forward(self, keypoints: Tensor) -> Tensor:
+        """Lift keypoints (B, 1, J, 2) to joints (B, J, 3)."""
+        return self.network(keypoints[:, 0])
+
+
+def layer_kinds(network: Network, num_layers: int, split: int | None = None) -> list[Kind]:
+    """The kind of every layer, from input to output (SRNet, Eq. 7 and 8, Sec. 3).
+
+    The paper's own indices contradict each other by one (its Eq. 7 leaves GP's last layer dense);
+    here `split` simply counts layers.
+
+    Args:
+        network: which of the six.
+        num_layers: L.
+        split: of lf and es 0 to L, L // 2 when not given; of sfs an even number, 2 when not given.
+
+    Raises:
+        ValueError: the split is out of range, or given to a network that has none.
+    """
+    uniform: dict[str, Kind] = {"fc": "dense", "gp": "grouped", "sr": "recombined"}
+    if network in uniform:
+        if split is not None:
+            raise ValueError(f"{network} has no split: leave it out, or choose lf, es or sfs.")
+        return [uniform[network]] * num_layers
+    if network not in get_args(Network):
+        raise ValueError(f"There is no network {network!r}: choose {', '.join(get_args(Network))}.")
+    if split is None:
+        split = 2 if network == "sfs" else num_layers // 2
+    if not 0 <= split <= num_layers or (network == "sfs" and (num_layers - split) % 2):
+        raise ValueError(
+            f"{network} cannot have a split of {split} in {num_layers} layers: choose 0 to "
+            f"{num_layers}{', an even number' if network == 'sfs' else ''}."
+        )
+    if network == "lf":
+        return ["grouped"] * split + ["dense"] * (num_layers - split)
+    if network == "es":
+        return ["dense"] * split + ["grouped"] * (num_layers - split)
+    outer = (num_layers - split) // 2
+    return ["grouped"] * outer + ["dense"] * split + ["grouped"] * outer

@@ -1,0 +1,72 @@
+"""PoseError: a mean over poses that is exact over any number of ranks."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+
+class PoseError(Metric, ABC):
+    """Averages an error of single poses, over frames or over actions.
+
+    The state is a float64 sum and a count an action, added up over ranks once, when `compute` is
+    called: any split of the poses over ranks and batches gives the same figure.
+
+    Args:
+        num_actions: how many actions (or other groups of poses) there are.
+        average: "frame": every pose counts alike. "action": the unweighted mean of the actions'
+            means, over those that have a pose, which is the average of the field's tables.
+            "none": (num_actions,), NaN where an action has no pose.
+        kwargs: of torchmetrics' Metric.
+    """
+
+    is_differentiable = True
+    higher_is_better = False
+    full_state_update = False
+    total: Tensor
+    count: Tensor
+
+    def __init__(
+        self,
+        num_actions: int = 1,
+        average: Literal["frame", "action", "none"] = "frame",
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(**kwargs)
+        self.average = average
+        zeros = torch.zeros(num_actions, dtype=torch.float64)
+        self.add_state("total", default=zeros, dist_reduce_fx="sum")
+        self.add_state("count", default=zeros.clone(), dist_reduce_fx="sum")
+
+    @abstractmethod
+    def errors(self, preds: Tensor, target: Tensor) -> Tensor:
+        """The error of each pose: (B, J, 3) twice to (B,) float64."""
+
+    def update(self, preds: Tensor, target: Tensor, action: Tensor | None = None) -> None:
+        """Add poses.
+
+        Args:
+            preds: (B, J, 3) predicted joints, mm.
+            target: (B, J, 3) true joints, mm.
+            action: (B,) int64 number of each pose's action; 0 when not given.
+        """
+        errors = self.errors(preds, target)
+        if action is None:
+            action = torch.zeros(len(errors), dtype=torch.int64, device=errors.device)
+        self.total.index_add_(0, action, errors)
+        self.count.index_add_(0, action, torch.ones_like(errors))
+
+    def compute(self) -> Tensor:
+        """The mean error, mm; NaN when there are no poses."""
+        if self.average == "frame":
+            return self.total.sum() / self.count.sum()
+        means = self.total / self.count
+        return means if self.average == "none" else means[self.count > 0].mean()
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> "PoseError":  # noqa: ANN401
+        """Follow the model's device, never its precision: a bfloat16 sum loses digits."""
+        moved: PoseError = super()._apply(lambda t: t.to(fn(t[:0]).device), *args, **kwargs)
+        return moved
