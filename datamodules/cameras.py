@@ -6,6 +6,7 @@ Axes: world z up; camera x right, y down, z forward. Lengths in metres, images i
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import roma
@@ -85,10 +86,14 @@ def denormalize_screen(points: Tensor, camera: Camera) -> Tensor:
 def human36m_cameras() -> dict[str, tuple[Camera, ...]]:
     """Subject -> the four cameras of Human3.6M, in the order of the public 2D files."""
     calibration = yaml.safe_load(_CALIBRATION.read_text())
+
+    def lens(held: dict[str, Any]) -> dict[str, Any]:
+        return {key: tuple(v) if isinstance(v, list) else v for key, v in held.items()}
+
     return {
         subject: tuple(
             Camera(
-                **{key: tuple(v) if isinstance(v, list) else v for key, v in intrinsics.items()},
+                **lens(intrinsics),
                 orientation=tuple(pose["orientation"]),
                 translation=tuple(np.divide(pose["translation"], 1000).tolist()),
             )

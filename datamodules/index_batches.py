@@ -15,11 +15,13 @@ class IndexBatches(DistributedSampler[Any]):
     Being a DistributedSampler keeps Lightning from putting its own in its place, which repeats
     samples so that all ranks get equally many: a figure over those is not the figure.
 
-    Evaluation (`shuffle=False`): each row goes to one rank, once; every rank yields equally many
-    batches, the last ones possibly shorter or empty. Training: the permutation depends on the seed
-    and the epoch alone, so that a resumed run sees what the undisturbed one would have; the rows
-    that would leave the ranks unequal, or a last batch of a single row (on which batch
-    normalisation has no variance), are left out of that epoch.
+    Evaluation (`shuffle=False`): every row goes to one rank, once. The batches are the same for any
+    number of ranks, which take turns: a product over other rows may round otherwise, and figures
+    would differ in the seventh digit. Every rank yields equally many, the last possibly empty.
+
+    Training: the permutation depends on the seed and the epoch alone, so that a resumed run sees
+    what the undisturbed one would have. The rows that would leave the ranks unequal, and a last
+    batch of a single row (which has no variance to normalise by), are left out of that epoch.
 
     Args:
         pairs: (N, 2) int64, frame number and whether it is flipped.
@@ -39,20 +41,21 @@ class IndexBatches(DistributedSampler[Any]):
         self.epoch = 0
 
     def __iter__(self) -> Iterator[Tensor]:
-        rows = torch.arange(len(self.pairs))
         if self.shuffle:
             generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-            rows = torch.randperm(len(rows), generator=generator)
-            rows = rows[: len(rows) // self.num_replicas * self.num_replicas]
-        mine = self.pairs[rows[self.rank :: self.num_replicas]]
-        for number in range(len(self)):
-            yield mine[number * self.batch_size : (number + 1) * self.batch_size]
+            order = torch.randperm(len(self.pairs), generator=generator)
+            share = len(order) // self.num_replicas
+            mine = self.pairs[order[self.rank * share : (self.rank + 1) * share]]
+            yield from mine.split(self.batch_size)[: len(self)]
+            return
+        for turn in range(len(self)):
+            start = (turn * self.num_replicas + self.rank) * self.batch_size
+            yield self.pairs[start : start + self.batch_size]
 
     def __len__(self) -> int:
         """Number of batches, the same on every rank."""
         if not self.shuffle:
-            largest_share = -(-len(self.pairs) // self.num_replicas)
-            return -(-largest_share // self.batch_size)
+            return -(-len(self.pairs) // (self.batch_size * self.num_replicas))
         share = len(self.pairs) // self.num_replicas
         return share // self.batch_size + (share % self.batch_size > 1)
 

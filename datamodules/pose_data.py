@@ -1,6 +1,7 @@
 """PoseDataModule: what all protocols share; a protocol only picks frames."""
 
 import os
+from typing import cast
 
 import numpy as np
 import torch
@@ -72,9 +73,8 @@ class PoseDataModule(LightningDataModule):
                 "--data.init_args.val_subject, in fit as in validate."
             )
         assert self.trainer is not None
-        self.windows = PoseWindows(
-            self.sequences, self.trainer.lightning_module.receptive_field, self.labels()
-        )
+        receptive_field = cast(int, self.trainer.lightning_module.receptive_field)
+        self.windows = PoseWindows(self.sequences, receptive_field, self.labels())
 
     def train_dataloader(self) -> DataLoader[Tensor]:
         """Every `train_stride`-th frame, plain and flipped, in an order of the seed and epoch."""

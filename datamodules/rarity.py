@@ -1,18 +1,12 @@
 """How rare a pose is, after SRNet (Zeng et al., ECCV 2020), Eq. 9 and 10."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
-import finufft
 import numpy as np
-from scipy.spatial.distance import cdist
 
-# in standard deviations: what the Gaussian and its transform leave out is below exp(-7^2 / 2)
-_CUT, _EPS = 7.0, 1e-10
-# the transform holds about 128 bytes a mode, and one mode takes as long as 16 pairs
-_MAX_MODES, _PAIRS_PER_MODE = 2**20, 16
-_TILE = 256
+from datamodules.errors import DataError
+from datamodules.kernel_sums import exact_sums, gaussian_sums
 
 
 def occurrence(
@@ -42,7 +36,7 @@ def occurrence(
         (M,) float64 in [0, 1]; the lower, the rarer.
 
     Raises:
-        ValueError: an argument is not as above, empty or not finite, or `sigma` is far too small.
+        DataError: an argument is not as above, empty or not finite, or `sigma` is far too small.
     """
     known = kernel in ("gaussian", "laplacian") and method in ("fast", "exact")
     _need(known, f"{kernel!r}, {method!r}: give 'gaussian' or 'laplacian', 'fast' or 'exact'.")
@@ -70,7 +64,7 @@ def occurrence(
     for joint, width in enumerate(np.broadcast_to(widths, joints)):
         q, r = (np.array(p[:, joint], dtype=np.float64) / width for p in (queries, references))
         fast = kernel == "gaussian" and method == "fast"
-        total += _fast_sums(q, r) if fast else _exact_sums(q, r, kernel)
+        total += gaussian_sums(q, r) if fast else exact_sums(q, r, kernel)
     return np.clip(total / (joints * len(references)), 0.0, 1.0)
 
 
@@ -80,7 +74,7 @@ def rarest(occurrence: np.ndarray, percent: float) -> np.ndarray:
     Of (M,) occurrences, M * percent / 100 are taken, a half rounded up, and at least one.
 
     Raises:
-        ValueError: not 0 < percent <= 100, or not one finite occurrence for each pose.
+        DataError: not 0 < percent <= 100, or not one finite occurrence for each pose.
     """
     _need(0 < percent <= 100, f"percent is {percent}: give a number above 0 and at most 100.")
     order = _ascending(occurrence)
@@ -91,7 +85,7 @@ def rarity_bins(occurrence: np.ndarray, bins: int = 10) -> np.ndarray:
     """Bin of each of (M,) occurrences: (M,) int64, 0 the rarest, counts equal to within one.
 
     Raises:
-        ValueError: not 1 <= bins <= M, or not one finite occurrence for each pose.
+        DataError: not 1 <= bins <= M, or not one finite occurrence for each pose.
     """
     order = _ascending(occurrence)
     fits = 1 <= bins <= len(order)
@@ -103,58 +97,10 @@ def rarity_bins(occurrence: np.ndarray, bins: int = 10) -> np.ndarray:
 
 def _need(condition: bool, message: str) -> None:
     if not condition:
-        raise ValueError(message)
+        raise DataError(message)
 
 
 def _ascending(occurrence: np.ndarray) -> np.ndarray:
     fits = occurrence.ndim == 1 and occurrence.size > 0 and bool(np.isfinite(occurrence).all())
     _need(fits, f"The occurrence, {occurrence.shape}, must be one finite number for each pose.")
     return np.argsort(occurrence, kind="stable")
-
-
-def _exact_sums(queries: np.ndarray, references: np.ndarray, kernel: str) -> np.ndarray:
-    """Sum the kernel of width 1 over all pairs: (M, 3), (N, 3) -> (M,)."""
-    metric, factor = ("sqeuclidean", -0.5) if kernel == "gaussian" else ("euclidean", -1.0)
-
-    def rows(start: int) -> np.ndarray:
-        tile = queries[start : start + _TILE]
-        sums = np.zeros(len(tile))
-        for other in range(0, len(references), _TILE):
-            terms = factor * cdist(tile, references[other : other + _TILE], metric)
-            sums += np.exp(terms, out=terms).sum(axis=1)
-        return sums
-
-    # threads of our own: a parallel loop inside each tile crawls where cores are shared
-    with ThreadPoolExecutor() as pool:
-        return np.concatenate(list(pool.map(rows, range(0, len(queries), _TILE))))
-
-
-def _fast_sums(queries: np.ndarray, references: np.ndarray) -> np.ndarray:
-    """Sum the Gaussian of width 1 over all pairs: (M, 3), (N, 3) -> (M,)."""
-    low, high = queries.min(axis=0), queries.max(axis=0)
-    near = references[((references >= low - _CUT) & (references <= high + _CUT)).all(axis=1)]
-    if not len(near):
-        return np.zeros(len(queries))
-    reach = np.maximum(high - near.min(axis=0), near.max(axis=0) - low)
-    if not reach.any():
-        return np.full(len(queries), float(len(near)))
-    # the images of a reference stand _CUT or more away from every query
-    period = reach + _CUT
-    shape = 2 * np.ceil(_CUT * period / (2 * np.pi)) + 1
-    if len(queries) * len(near) <= _PAIRS_PER_MODE * min(shape.prod(), _MAX_MODES):
-        return _exact_sums(queries, near, "gaussian")
-    if shape.prod() > _MAX_MODES:
-        axis = np.argmax(high - low)
-        left = queries[:, axis] <= (low[axis] + high[axis]) / 2
-        sums = np.empty(len(queries))
-        sums[left], sums[~left] = _fast_sums(queries[left], near), _fast_sums(queries[~left], near)
-        return sums
-    unit = 2 * np.pi / period
-    q, r = (np.ascontiguousarray(((p - low) * unit).T) for p in (queries, near))
-    modes, ones = tuple(shape.astype(int).tolist()), np.ones(len(near), dtype=np.complex128)
-    spectrum = finufft.nufft3d1(*r, ones, modes, eps=_EPS, isign=-1)
-    for u, k in zip(
-        unit, np.ogrid[tuple(slice(-(n // 2), n // 2 + 1) for n in modes)], strict=True
-    ):
-        spectrum *= u / np.sqrt(2 * np.pi) * np.exp(-0.5 * (u * k) ** 2)
-    return finufft.nufft3d2(*q, spectrum, eps=_EPS, isign=1).real

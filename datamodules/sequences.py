@@ -90,8 +90,8 @@ class PoseSequences:
     def fingerprint(self) -> str:
         """A hash of all that a result can depend on."""
         digest = blake2b(digest_size=8)
-        digest.update(np.ascontiguousarray(self.keypoints))
-        digest.update(np.ascontiguousarray(self.joints))
+        digest.update(np.ascontiguousarray(self.keypoints).data)
+        digest.update(np.ascontiguousarray(self.joints).data)
         digest.update(repr((self.segments, self.skeleton.name, dict(self.splits))).encode())
         return digest.hexdigest()
 

@@ -56,7 +56,7 @@ def reproduce(
         cli = PoseCLI(setting.args(table.method, measurement.protocol, options), run=False)
         protocols[measurement.key] = cli.datamodule
         sequences = cli.datamodule.source.load()
-        epochs = cli.trainer.max_epochs
+        epochs = cli.trainer.max_epochs or 0
     assert sequences is not None
     fingerprint = sequences.fingerprint()
     runs = [

@@ -1,5 +1,7 @@
 """PoseLifter: the contract that all methods share."""
 
+from typing import cast
+
 import torch
 from pytorch_lightning import LightningModule
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
@@ -10,6 +12,7 @@ from torchmetrics import MetricCollection
 from datamodules.skeletons import SKELETONS
 from lightning_modules.networks.recombine import GateNorm
 from metrics import MPJPE, PAMPJPE
+from metrics.pose_error import Average, PoseError
 
 MILLIMETRES = 1000.0
 
@@ -74,9 +77,9 @@ class PoseLifter(LightningModule):
         """Make the metrics, for the groups that the protocol reports."""
         datamodule = self.trainer.datamodule  # type: ignore[attr-defined]
         self.groupings: dict[str, list[str]] = datamodule.groupings()
-        self.errors = nn.ModuleDict(
-            {name: _errors(name, len(groups)) for name, groups in self.groupings.items()}
-        )
+        self.errors = nn.ModuleDict()
+        for name, groups in self.groupings.items():
+            self.errors[name] = _errors(name, len(groups))
 
     def on_train_epoch_start(self) -> None:
         """Anneal batch normalisation's momentum."""
@@ -115,20 +118,22 @@ class PoseLifter(LightningModule):
 
     def _evaluate(self, batch: dict[str, Tensor]) -> None:
         predicted = self.lift(batch["keypoints"]).double() * MILLIMETRES
-        for name, errors in self.errors.items():
-            errors.update(predicted, batch["joints"].double() * MILLIMETRES, batch[name])
+        for grouping, errors in self._errors_by_grouping():
+            errors.update(predicted, batch["joints"].double() * MILLIMETRES, batch[grouping])
 
     def _log_errors(self, stage: str) -> None:
-        for grouping, errors in self.errors.items():
+        for grouping, errors in self._errors_by_grouping():
             for name, value in errors.compute().items():
-                names = [f"{stage}/{name}"]
-                if value.ndim:
-                    names = [f"{stage}/{name}/{group}" for group in self.groupings[grouping]]
-                # the metric has summed over the ranks already
-                for key, number in zip(names, value.reshape(-1), strict=True):
+                if value.ndim == 0:
+                    self.log(f"{stage}/{name}", value, prog_bar=name == "mpjpe")
+                    continue
+                for group, number in zip(self.groupings[grouping], value, strict=True):
                     if not number.isnan():
-                        self.log(key, number, prog_bar=key == "val/mpjpe", rank_zero_only=True)
+                        self.log(f"{stage}/{name}/{group}", number)
             errors.reset()
+
+    def _errors_by_grouping(self) -> list[tuple[str, MetricCollection]]:
+        return [(name, cast(MetricCollection, errors)) for name, errors in self.errors.items()]
 
     def _mirror(self, points: Tensor) -> Tensor:
         """Negate x and exchange left and right joints, of (..., J, 2 or 3)."""
@@ -139,14 +144,15 @@ class PoseLifter(LightningModule):
 
 def _errors(grouping: str, count: int) -> MetricCollection:
     """Errors by group and, for actions, the means over frames and over actions beside."""
-    kinds = {"mpjpe": MPJPE, "pa_mpjpe": PAMPJPE}
+    kinds: dict[str, type[PoseError]] = {"mpjpe": MPJPE, "pa_mpjpe": PAMPJPE}
+    averages: dict[str, Average] = {"": "frame", "_action": "action", "_by_action": "none"}
     if grouping != "action":
         return MetricCollection({"mpjpe_by_" + grouping: MPJPE(count, average="none")})
     return MetricCollection(
         {
             name + suffix: metric(count, average=average)
             for name, metric in kinds.items()
-            for suffix, average in (("", "frame"), ("_action", "action"), ("_by_action", "none"))
+            for suffix, average in averages.items()
         },
-        compute_groups=[[n + s for s in ("", "_action", "_by_action")] for n in kinds],
+        compute_groups=[[name + suffix for suffix in averages] for name in kinds],
     )

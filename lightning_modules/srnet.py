@@ -97,9 +97,10 @@ def layer_kinds(network: Network, num_layers: int, split: int | None = None) -> 
             f"{network} cannot have a split of {split} in {num_layers} layers: choose 0 to "
             f"{num_layers}{', an even number' if network == 'sfs' else ''}."
         )
-    if network == "lf":
-        return ["grouped"] * split + ["dense"] * (num_layers - split)
-    if network == "es":
-        return ["dense"] * split + ["grouped"] * (num_layers - split)
     outer = (num_layers - split) // 2
-    return ["grouped"] * outer + ["dense"] * split + ["grouped"] * outer
+    runs: dict[str, list[tuple[Kind, int]]] = {
+        "lf": [("grouped", split), ("dense", num_layers - split)],
+        "es": [("dense", split), ("grouped", num_layers - split)],
+        "sfs": [("grouped", outer), ("dense", split), ("grouped", outer)],
+    }
+    return [kind for kind, count in runs[network] for _ in range(count)]

@@ -6,7 +6,10 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.nn import Module
 from torchmetrics import Metric
+
+Average = Literal["frame", "action", "none"]
 
 
 class PoseError(Metric, ABC):
@@ -32,7 +35,7 @@ class PoseError(Metric, ABC):
     def __init__(
         self,
         num_actions: int = 1,
-        average: Literal["frame", "action", "none"] = "frame",
+        average: Average = "frame",
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(**kwargs)
@@ -66,7 +69,6 @@ class PoseError(Metric, ABC):
         means = self.total / self.count
         return means if self.average == "none" else means[self.count > 0].mean()
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> "PoseError":  # noqa: ANN401
+    def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> Module:  # noqa: ANN401
         """Follow the model's device, never its precision: a bfloat16 sum loses digits."""
-        moved: PoseError = super()._apply(lambda t: t.to(fn(t[:0]).device), *args, **kwargs)
-        return moved
+        return super()._apply(lambda t: t.to(fn(t[:0]).device), *args, **kwargs)

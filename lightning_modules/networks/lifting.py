@@ -31,6 +31,9 @@ class LiftingNetwork(nn.Module):
         ValueError: an odd number of layers, or fewer than 4.
     """
 
+    taken: Tensor
+    given: Tensor
+
     def __init__(
         self,
         kinds: Sequence[Kind],

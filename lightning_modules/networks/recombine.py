@@ -28,6 +28,8 @@ class GlobalContext(nn.Module):
         dimensions: H, channels of each part's context.
     """
 
+    others: Tensor
+
     def __init__(self, widths: Sequence[int], dimensions: Sequence[int]) -> None:
         super().__init__()
         total = sum(widths)
