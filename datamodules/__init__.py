@@ -1,0 +1,23 @@
+"""What a method learns from, and what it is judged on."""
+
+from datamodules.errors import DataError
+from datamodules.pose_data import PoseDataModule
+from datamodules.protocols import RarePoseProtocol, SubjectProtocol
+from datamodules.sequences import PoseSequences, Segment
+from datamodules.sources.human36m import Human36M
+from datamodules.sources.pose_npz import PoseNpz
+from datamodules.sources.source import Source
+from datamodules.sources.synthetic import SyntheticMocap
+
+__all__ = [
+    "DataError",
+    "Human36M",
+    "PoseDataModule",
+    "PoseNpz",
+    "PoseSequences",
+    "RarePoseProtocol",
+    "Segment",
+    "Source",
+    "SubjectProtocol",
+    "SyntheticMocap",
+]

@@ -69,4 +69,5 @@ class _Passed(Dataset[Tensor]):
 
 def index_loader(batches: IndexBatches) -> DataLoader[Tensor]:
     """A loader of (B, 2) int64 index batches; there is no work to share among processes."""
-    return DataLoader(_Passed(), batch_size=None, sampler=batches)
+    # with a generator of its own a loader draws nothing from the stream that dropout draws from
+    return DataLoader(_Passed(), batch_size=None, sampler=batches, generator=torch.Generator())

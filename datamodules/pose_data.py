@@ -59,8 +59,8 @@ class PoseDataModule(LightningDataModule):
         """Batch column -> the names behind its numbers, for errors reported by group."""
         return {"action": self.sequences.actions}
 
-    def setup(self, stage: str) -> None:
-        """Read the data and pick the frames.
+    def load(self, stage: str) -> None:
+        """Read the data and pick the frames; a source is read once.
 
         Raises:
             DataError: wrong data, or nothing to validate on.
@@ -72,6 +72,10 @@ class PoseDataModule(LightningDataModule):
                 "No subject is held out for validation: name a training subject with "
                 "--data.init_args.val_subject, in fit as in validate."
             )
+
+    def setup(self, stage: str) -> None:
+        """Load, and lay the arrays out for the model's windows."""
+        self.load(stage)
         assert self.trainer is not None
         receptive_field = cast(int, self.trainer.lightning_module.receptive_field)
         self.windows = PoseWindows(self.sequences, receptive_field, self.labels())

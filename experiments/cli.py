@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from jsonargparse import ArgumentError
 from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
@@ -57,6 +58,7 @@ class PoseCLI(LightningCLI):
                 ]
             },
             save_config_kwargs={"overwrite": True},
+            parser_kwargs={"exit_on_error": False},
             auto_configure_optimizers=False,
             args=args,
             run=run,
@@ -83,6 +85,15 @@ class PoseCLI(LightningCLI):
             super().instantiate_classes()
         except ValueError as error:
             raise DataError(str(error)) from error
+        if self.subcommand is not None:
+            # before Lightning makes a folder for the log
+            self.datamodule.load(self.subcommand)
+
+    def _parse_ckpt_path(self) -> None:
+        """Nothing: configs and options say what is built, and a checkpoint has weights to give.
+
+        Lightning would let the checkpoint's own options win, and so ignore `flip_test` in a test.
+        """
 
     def after_test(self) -> None:
         """Leave the figures in `metrics.json` beside the run's log."""
@@ -105,18 +116,27 @@ def one_sentence_for_mistakes() -> Iterator[None]:
     os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
     try:
         yield
-    except (DataError, MisconfigurationException) as error:
+    except (ArgumentError, DataError, MisconfigurationException) as error:
+        message = _told_apart(str(error))
+    except ModuleNotFoundError as error:
+        if error.name or "Requirement" not in str(error):
+            raise
         message = str(error)
     except RuntimeError as error:
         if "loading state_dict" not in str(error):
             raise
-        message = (
-            "the checkpoint's weights do not fit the model: give the configs it was trained with."
-        )
+        message = "The checkpoint's weights do not fit the model: give the configs of its training."
     else:
         return
     print(f"error: {message}", file=sys.stderr)
     sys.exit(2)
+
+
+def _told_apart(message: str) -> str:
+    """The lines of a message that name the mistake, without jsonargparse's account of its search."""
+    search = ("Does not validate", "Subtypes:", "Errors:", "Given value", "Expected a <class 'None")
+    lines = (line.strip(" -") for line in message.splitlines())
+    return " ".join(line for line in lines if not line.startswith(search))
 
 
 def main(args: ArgsType = None) -> None:

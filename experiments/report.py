@@ -1,5 +1,6 @@
 """What a table leaves for people: the terminal's table, `table.md` and `index.html`."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from experiments.files import write_json, write_text
+from experiments.tables import load_table, table_names
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -74,6 +76,22 @@ def print_table(contents: dict[str, Any], folder: Path) -> None:
         console.print(f"[{style}]{claim['verdict']:>9}[/]  {claim['text']}")
         console.print(f"           [dim]{claim['detail']}[/]", highlight=False)
     console.print(f"\nReport: {folder / 'index.html'}", highlight=False, soft_wrap=True)
+
+
+def print_tables(results: Path) -> None:
+    """Print every table there is, and what of it stands in the results folder."""
+    table = RichTable("table", "what", "state")
+    for name in table_names():
+        written = results / name / "table.json"
+        state = "not run"
+        if written.exists():
+            held = json.loads(written.read_text())
+            seeds = f"{held['preset']}, seeds {_listed(held['seeds'])}"
+            state = (
+                f"{'complete' if held['complete'] else 'begun'}: {held['data']['title']}, {seeds}"
+            )
+        table.add_row(name, load_table(name).title, state)
+    Console().print(table)
 
 
 def _cell(cell: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from experiments.cli import PoseCLI, one_sentence_for_mistakes
-from experiments.report import print_table, write_report
+from experiments.report import print_table, print_tables, write_report
 from experiments.runs import Run, Setting
 from experiments.summary import summarise
 from experiments.tables import Table, load_table, table_names
@@ -101,7 +101,8 @@ def reproduce(
 def main(args: Sequence[str] | None = None) -> None:
     """Run from the command line, as the Makefile does."""
     parser = argparse.ArgumentParser(prog="python -m experiments.reproduce", description=__doc__)
-    parser.add_argument("table", help=f"one of {', '.join(table_names())}")
+    parser.add_argument("table", nargs="?", help=f"one of {', '.join(table_names())}")
+    parser.add_argument("--list", action="store_true", help="list the tables and their state")
     parser.add_argument("--data", choices=SOURCES, default="synthetic")
     parser.add_argument("--root", help="folder of the data; not for synthetic")
     parser.add_argument("--name", help="the data set's name in its file names; for npz")
@@ -109,12 +110,13 @@ def main(args: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=_seeds, default=[0], help="such as 0,1,2")
     parser.add_argument("--results", type=Path, default=Path("results"))
     options = parser.parse_args(args)
+    if options.list or options.table is None:
+        return print_tables(options.results)
     needed = {"synthetic": (), "npz": ("root", "name")}.get(options.data, ("root",))
     for key in ("root", "name"):
         if (getattr(options, key) is None) == (key in needed):
-            parser.error(
-                f"--{key} {'must be given' if key in needed else 'is not'} for {options.data}"
-            )
+            must = "must be given" if key in needed else "is not needed"
+            parser.error(f"--{key} {must} for {options.data}")
     _quieten()
     with one_sentence_for_mistakes():
         setting = Setting(

@@ -42,9 +42,12 @@ def pa_mpjpe(preds: Tensor, target: Tensor) -> Tensor:
 def procrustes_align(preds: Tensor, target: Tensor) -> Tensor:
     """Align each pose to its target by scale, rotation and translation, in least squares.
 
-    Reflections are forbidden: the rotation has determinant +1 (Umeyama, PAMI 1991). Where all
-    predicted joints coincide, all go to the target's centroid; where all target joints coincide,
-    the scale is zero.
+    Finds the scale s >= 0, rotation R and translation t that minimise the sum over joints of
+    |s R x + t - y|^2. Reflections are forbidden: det R = +1 (Umeyama, PAMI 1991).
+
+    Where all predicted joints coincide, all go to the target's centroid, as they do where all
+    target joints coincide. Planar and collinear poses align as others do. A pose with a joint that
+    is not finite, predicted or true, aligns to NaN.
 
     Args:
         preds: (B, J, 3) joints to align.

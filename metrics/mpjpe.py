@@ -7,7 +7,10 @@ from metrics.pose_error import PoseError
 
 
 class MPJPE(PoseError):
-    """Mean distance of predicted from true joints, mm (Ionescu et al., TPAMI 2014).
+    """Mean distance of predicted from true joints (Ionescu et al., Human3.6M, TPAMI 2014).
+
+    A pose's error is 1/J sum_j |x_j - y_j|, in mm, of its predicted joints x and true joints y,
+    both (J, 3), as they are given: where a root counts as zero, subtract it first.
 
     Example:
         >>> import torch

@@ -7,7 +7,10 @@ from metrics.pose_error import PoseError
 
 
 class PAMPJPE(PoseError):
-    """MPJPE after each pose's best similarity without reflection, mm (SRNet, Sec. 4.1).
+    """MPJPE after each pose's best similarity without reflection (SRNet, ECCV 2020, Sec. 4.1).
+
+    A pose's error is 1/J sum_j |s R x_j + t - y_j|, in mm, of its predicted joints x and true
+    joints y, both (J, 3), with the s, R and t of `metrics.functional.procrustes_align`.
 
     Example:
         >>> import torch

@@ -1,7 +1,7 @@
 """PoseError: a mean over poses that is exact over any number of ranks."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import torch
@@ -12,11 +12,13 @@ from torchmetrics import Metric
 Average = Literal["frame", "action", "none"]
 
 
-class PoseError(Metric, ABC):
+class PoseError(Metric):
     """Averages an error of single poses, over frames or over actions.
 
     The state is a float64 sum and a count an action, added up over ranks once, when `compute` is
-    called: any split of the poses over ranks and batches gives the same figure.
+    called: any split of the poses over ranks and batches gives the same figure. Poses that are not
+    finite make it NaN or infinite, never better. The three averages have one state, which a
+    `MetricCollection` shares when they are one of its `compute_groups`.
 
     Args:
         num_actions: how many actions (or other groups of poses) there are.
@@ -54,10 +56,16 @@ class PoseError(Metric, ABC):
         Args:
             preds: (B, J, 3) predicted joints, mm.
             target: (B, J, 3) true joints, mm.
-            action: (B,) int64 number of each pose's action; 0 when not given.
+            action: (B,) int64, each pose's action, below `num_actions`; needed where there are several.
+
+        Raises:
+            ValueError: the poses' shapes differ or are not (B, J, 3), or there are several actions
+                and `action` is missing.
         """
         errors = self.errors(preds, target)
         if action is None:
+            if len(self.total) > 1:
+                raise ValueError(f"Poses of {len(self.total)} actions need `action`, (B,) int64.")
             action = torch.zeros(len(errors), dtype=torch.int64, device=errors.device)
         self.total.index_add_(0, action, errors)
         self.count.index_add_(0, action, torch.ones_like(errors))
@@ -69,6 +77,6 @@ class PoseError(Metric, ABC):
         means = self.total / self.count
         return means if self.average == "none" else means[self.count > 0].mean()
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> Module:  # noqa: ANN401
+    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = "") -> Module:
         """Follow the model's device, never its precision: a bfloat16 sum loses digits."""
-        return super()._apply(lambda t: t.to(fn(t[:0]).device), *args, **kwargs)
+        return super()._apply(lambda t: t.to(fn(t.new_empty(0)).device), exclude_state)

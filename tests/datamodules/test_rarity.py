@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datamodules import kernel_sums, rarity
+from datamodules import kernel_sums
 from datamodules.rarity import occurrence, rarest, rarity_bins
 from datamodules.safe_npz import load_npz
 

@@ -1,0 +1,1 @@
+"""How generated people move."""

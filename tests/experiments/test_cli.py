@@ -1,0 +1,157 @@
+"""The `lightning` command, called in process: every config, every mistake, every interruption."""
+
+import json
+import os
+import pickle
+from importlib.metadata import entry_points
+from itertools import product
+
+import pytest
+import torch
+from pytorch_lightning import Callback
+
+from experiments.cli import PoseCLI, main
+from experiments.tables import CONFIGS
+
+METHODS, PROTOCOLS, SOURCES, PRESETS = (
+    sorted(path.stem for path in (CONFIGS / axis).glob("*.yaml"))
+    for axis in ("methods", "protocols", "sources", "presets")
+)
+TINY = [
+    "--trainer.max_epochs=2",
+    "--trainer.limit_train_batches=2",
+    "--trainer.enable_progress_bar=false",
+    "--trainer.enable_model_summary=false",
+    "--model.init_args.width=32",
+    "--data.init_args.batch_size=64",
+]
+
+
+def configs(method="srnet", protocol="subject", source="synthetic", preset="quick"):
+    axes = {"methods": method, "protocols": protocol, "sources": source, "presets": preset}
+    return [f"--config={CONFIGS / axis / name}.yaml" for axis, name in axes.items()]
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def refused(capsys, args):
+    with pytest.raises(SystemExit) as stopped:
+        main(args)
+    (sentence,) = [s for s in capsys.readouterr().err.splitlines() if s.startswith("error: ")]
+    assert stopped.value.code == 2
+    return sentence
+
+
+@pytest.mark.parametrize(("method", "protocol"), list(product(METHODS, PROTOCOLS)))
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_method_and_protocol_fits_and_tests(method, protocol, preset, tiny_motion, tmp_path):
+    args = [*configs(method, protocol, preset=preset), *tiny_motion, *TINY]
+    main(["fit", *args])
+    (checkpoint,) = tmp_path.glob("runs/*/checkpoints/last.ckpt")
+    main(["test", *args, f"--ckpt_path={checkpoint}"])
+    (written,) = tmp_path.glob("runs/*/metrics.json")
+    metrics = json.loads(written.read_text())
+    assert 0 < metrics["test/pa_mpjpe"] < metrics["test/mpjpe"] < 2000
+
+
+def test_validate_and_predict(tiny_motion, tmp_path):
+    args = [*configs(), *tiny_motion, *TINY, "--data.init_args.val_subject=S8"]
+    main(["fit", *args])
+    (checkpoint,) = tmp_path.glob("runs/*/checkpoints/last.ckpt")
+    main(["validate", *args, f"--ckpt_path={checkpoint}"])
+    main(["predict", *args, f"--ckpt_path={checkpoint}"])
+    metrics = json.loads(next(tmp_path.glob("runs/*/metrics.json")).read_text())
+    assert metrics["val/mpjpe"] > 0
+
+
+class Crashed(Exception):
+    pass
+
+
+class CrashInEpoch(Callback):
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, trainer, *_):
+        if trainer.current_epoch == self.epoch:
+            raise Crashed
+
+
+def test_a_resumed_run_is_the_run(tiny_motion, tmp_path):
+    """Two epochs, then two more, give the weights of four, dropout and all."""
+    schedule = ["--trainer.max_epochs=4", "--model.init_args.dropout=0.3"]
+    args = ["fit", *configs(), *tiny_motion, *TINY, *schedule]
+    main(args)
+    interrupted = PoseCLI(args[1:], run=False)
+    interrupted.trainer.callbacks.append(CrashInEpoch(2))
+    with pytest.raises(Crashed):
+        interrupted.trainer.fit(interrupted.model, interrupted.datamodule)
+    main([*args, f"--ckpt_path={tmp_path / 'runs/version_1/checkpoints/last.ckpt'}"])
+    whole, resumed = (
+        torch.load(tmp_path / f"runs/version_{n}/checkpoints/last.ckpt", weights_only=True)
+        for n in (0, 2)
+    )
+    assert resumed["epoch"] == 3
+    for name, weight in whole["state_dict"].items():
+        assert torch.equal(weight, resumed["state_dict"][name]), name
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--model.init_args.widht=4"], "widht"),
+        (["--model.init_args.network=mlp"], "'fc', 'gp'"),
+        (["--model.init_args.groups=4"], "choose 2, 3, 5"),
+        (["--model.init_args.operator=add", "--model.init_args.context=2"], "concat"),
+        (["--data.init_args.test_subjects=[S99]"], "no subject S99"),
+        (["--data.init_args.val_subject=S9"], "one of the training subjects"),
+        (["--config=nowhere.yaml"], "nowhere.yaml"),
+        (["--trainer.accelerator=tpu"], "torch_xla"),
+    ],
+)
+def test_a_mistake_is_told_in_one_sentence(args, words, tiny_motion, capsys, tmp_path):
+    assert words in refused(capsys, ["fit", *configs(), *tiny_motion, *TINY, *args])
+    assert not list(tmp_path.iterdir())
+
+
+def test_validation_without_a_subject_is_refused(tiny_motion, capsys):
+    assert "val_subject" in refused(capsys, ["validate", *configs(), *tiny_motion, *TINY])
+
+
+class Hostile:
+    def __reduce__(self):
+        return os.mkdir, ("pwned",)
+
+
+@pytest.mark.parametrize("command", ["fit", "test"])
+@pytest.mark.parametrize("form", ["zip", "pickle", "junk", "another", "missing"])
+def test_a_hostile_checkpoint_runs_nothing(command, form, tiny_motion, capsys, tmp_path):
+    path = tmp_path / "bad.ckpt"
+    held = {"state_dict": {}, "pytorch-lightning_version": "2.6.6", "more": Hostile()}
+    match form:
+        case "zip":
+            torch.save(held, path)
+        case "pickle":
+            path.write_bytes(pickle.dumps(held))
+        case "junk":
+            path.write_bytes(b"PK\x03\x04 junk")
+        case "another":
+            torch.save({"weights": torch.zeros(3)}, path)
+    args = [command, *configs(), *tiny_motion, *TINY, f"--ckpt_path={path}"]
+    assert "bad.ckpt" in refused(capsys, args)
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_weights_of_another_model_are_refused(tiny_motion, capsys, tmp_path):
+    main(["fit", *configs(), *tiny_motion, *TINY])
+    (checkpoint,) = tmp_path.glob("runs/*/checkpoints/last.ckpt")
+    args = ["test", *configs("fc_baseline"), *tiny_motion, *TINY, f"--ckpt_path={checkpoint}"]
+    assert refused(capsys, args)
+
+
+def test_both_names_of_the_command_are_ours():
+    commands = {entry.name: entry.value for entry in entry_points(group="console_scripts")}
+    assert commands["poseproof"] == "experiments.cli:main"

@@ -1,0 +1,69 @@
+"""Any split of the poses over ranks gives the figures of one process."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, distributed
+from torch.multiprocessing.spawn import start_processes
+from torchmetrics import MetricCollection
+
+from metrics import MPJPE, PAMPJPE
+
+AVERAGES = ("frame", "action", "none")
+ACTIONS = 4
+
+
+def collection() -> MetricCollection:
+    kinds = {"mpjpe": MPJPE, "pa_mpjpe": PAMPJPE}
+    return MetricCollection(
+        {
+            f"{name}/{each}": kind(ACTIONS, each)
+            for name, kind in kinds.items()
+            for each in AVERAGES
+        },
+        compute_groups=[[f"{name}/{each}" for each in AVERAGES] for name in kinds],
+    )
+
+
+def data(count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Poses whose error grows with their number, and with it the error of later ranks."""
+    rng = torch.Generator().manual_seed(0)
+    target = 400 * torch.randn(count, 17, 3, generator=rng)
+    noise = torch.randn(count, 17, 3, generator=rng) * (1 + torch.arange(count))[:, None, None]
+    return target + noise, target, torch.arange(count) % (ACTIONS - 1)
+
+
+def measure(poses: tuple[Tensor, Tensor, Tensor]) -> dict[str, Tensor]:
+    metrics = collection()
+    for part in zip(*(tensor.split(8) for tensor in poses), strict=True):
+        metrics.update(*part)
+    return metrics.compute()
+
+
+def measure_shard(rank: int, sizes: tuple[int, ...], folder: Path) -> None:
+    torch.set_num_threads(1)
+    distributed.init_process_group(
+        "gloo",
+        init_method=f"file://{folder / 'store'}",
+        rank=rank,
+        world_size=len(sizes),
+        timeout=timedelta(seconds=30),
+    )
+    shards = zip(*(tensor.split(sizes) for tensor in data(sum(sizes))), strict=True)
+    torch.save(measure(list(shards)[rank]), folder / f"{rank}.pt")
+    distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize(
+    "sizes", [(53,), (40, 13), (1, 52), (30, 22, 1), (18, 18, 17), (1, 0, 1), (0, 1), (0, 0)]
+)
+def test_ranks_agree_with_one_process(sizes: tuple[int, ...], tmp_path: Path) -> None:
+    start_processes(measure_shard, args=(sizes, tmp_path), nprocs=len(sizes), start_method="fork")
+    expected = measure(data(sum(sizes)))
+    for rank in range(len(sizes)):
+        found = torch.load(tmp_path / f"{rank}.pt")
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            torch.testing.assert_close(found[name], value, rtol=0, atol=1e-9, equal_nan=True)
