@@ -4,12 +4,14 @@ from datamodules.errors import DataError
 from datamodules.pose_data import PoseDataModule
 from datamodules.protocols import RarePoseProtocol, SubjectProtocol
 from datamodules.sequences import PoseSequences, Segment
+from datamodules.sources.cmu import CMUMocap
 from datamodules.sources.human36m import Human36M
 from datamodules.sources.pose_npz import PoseNpz
 from datamodules.sources.source import Source
 from datamodules.sources.synthetic import SyntheticMocap
 
 __all__ = [
+    "CMUMocap",
     "DataError",
     "Human36M",
     "PoseDataModule",

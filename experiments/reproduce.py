@@ -111,7 +111,8 @@ def main(args: Sequence[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, default=Path("results"))
     options = parser.parse_args(args)
     if options.list or options.table is None:
-        return print_tables(options.results)
+        print_tables(options.results)
+        return
     needed = {"synthetic": (), "npz": ("root", "name")}.get(options.data, ("root",))
     for key in ("root", "name"):
         if (getattr(options, key) is None) == (key in needed):

@@ -56,7 +56,7 @@ class PoseError(Metric):
         Args:
             preds: (B, J, 3) predicted joints, mm.
             target: (B, J, 3) true joints, mm.
-            action: (B,) int64, each pose's action, below `num_actions`; needed where there are several.
+            action: (B,) int64, each pose's action, below `num_actions`.
 
         Raises:
             ValueError: the poses' shapes differ or are not (B, J, 3), or there are several actions

@@ -55,7 +55,7 @@ class Human36M(Source):
             )
         poses = {
             subject: {
-                take: _kept(as_array(world, where), where)
+                take: _kept(as_array(world, where, coordinates=(3,)), where)
                 for take, world in recorded[subject].items()
                 for where in [f"{file_3d.name}, subject {subject}, action {take!r}"]
                 if (subject, take) != _DROPPED

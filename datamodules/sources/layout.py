@@ -43,12 +43,17 @@ def read_views(
             seen = keypoints[subject].get(take)
             if seen is None:
                 raise DataError(f"{name} lacks {where}, which the 3D poses have.")
+            if not isinstance(seen, list | tuple | np.ndarray) or getattr(seen, "ndim", 1) == 0:
+                raise DataError(
+                    f"{name}, {where}: a list of one array a camera is needed, not "
+                    f"{type(seen).__name__}."
+                )
             if len(seen) != len(cameras[subject]):
                 raise DataError(
                     f"{name}, {where}: 2D of {len(seen)} cameras, but subject {subject} has "
                     f"{len(cameras[subject])}: a camera is missing."
                 )
-            world = as_array(world, f"The 3D poses of {where}")
+            world = as_array(world, f"The 3D poses of {where}", coordinates=(3,))
             for pixels, camera in zip(seen, cameras[subject], strict=True):
                 flat = as_array(pixels, f"{name}, {where}, camera {camera.id}")
                 in_camera = world_to_camera(torch.from_numpy(world).double(), camera)
@@ -97,16 +102,17 @@ def entry(contents: Mapping[str, Any], key: str, name: str) -> dict[str, Any]:
     return held
 
 
-def as_array(values: Any, where: str) -> Float32:  # noqa: ANN401
-    """A float32 array of three axes whose last one holds coordinates.
+def as_array(values: Any, where: str, coordinates: Sequence[int] = (2, 3)) -> Float32:  # noqa: ANN401
+    """A float32 array of three axes whose last one holds so many coordinates.
 
     Raises:
         DataError: it is something else.
     """
     array = np.asarray(values) if isinstance(values, np.ndarray) else np.empty(0, object)
-    if array.dtype.kind not in "fiu" or array.ndim != 3 or array.shape[-1] not in (2, 3):
+    if array.dtype.kind not in "fiu" or array.ndim != 3 or array.shape[-1] not in coordinates:
         raise DataError(
-            f"{where}: an array of numbers of shape (frames, joints, 2 or 3) is needed, not "
+            f"{where}: an array of numbers of shape (frames, joints, "
+            f"{' or '.join(map(str, coordinates))}) is needed, not "
             f"{type(values).__name__} {getattr(values, 'shape', '')}."
         )
     return np.ascontiguousarray(array, dtype=np.float32)

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from datamodules.cameras import Camera
 from datamodules.errors import DataError
 from datamodules.safe_npz import load_npz
@@ -46,7 +48,7 @@ class PoseNpz(Source):
             entry(load_npz(file_3d), "positions_3d", file_3d.name),
             entry(flat, "positions_2d", file_2d.name),
             _cameras(flat, file_2d.name),
-            metadata.get("fps", 50.0),
+            metadata["fps"],
             file_2d.name,
         )
         splits = {key: tuple(subjects) for key, subjects in metadata["splits"].items()}
@@ -55,12 +57,22 @@ class PoseNpz(Source):
 
 def _metadata(contents: Mapping[str, Any], name: str) -> dict[str, Any]:
     metadata = contents.get("metadata")
-    splits = metadata.get("splits") if isinstance(metadata, dict) else None
-    if not isinstance(splits, dict) or not {"train", "test"} <= set(splits):
+    metadata = {"fps": 50.0, **metadata} if isinstance(metadata, dict) else {}
+    splits = metadata.get("splits")
+    if (
+        not isinstance(splits, dict)
+        or not {"train", "test"} <= set(splits)
+        or not all(isinstance(subjects, list | tuple | np.ndarray) for subjects in splits.values())
+    ):
         raise DataError(
-            f"{name} has no metadata['splits'] that names the subjects of 'train' and 'test'."
+            f"{name} has no metadata['splits'] that names the subjects of 'train' and 'test', "
+            "one list each."
         )
-    return metadata  # type: ignore[return-value]
+    if not isinstance(metadata["fps"], int | float | np.number) or not metadata["fps"] > 0:
+        raise DataError(
+            f"{name} has {metadata['fps']!r} for metadata['fps']: give the frames a second."
+        )
+    return metadata
 
 
 def _cameras(contents: Mapping[str, Any], name: str) -> dict[str, Sequence[Camera]]:
@@ -69,7 +81,7 @@ def _cameras(contents: Mapping[str, Any], name: str) -> dict[str, Sequence[Camer
         raise DataError(f"{name} has no 'cameras', one list of calibrations a subject.")
     try:
         return {subject: [_camera(each) for each in held] for subject, held in cameras.items()}
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise DataError(
             f"{name}: a camera is not described in full ({type(error).__name__}: {error}); see the "
             "keys in the documentation of PoseNpz."
@@ -81,9 +93,11 @@ def _camera(held: Mapping[str, Any]) -> Camera:
         values = tuple(float(value) for value in held[key])
         if len(values) != count:
             raise ValueError(f"{key} has {len(values)} numbers, not {count}")
+        if not np.isfinite(values).all():
+            raise ValueError(f"{key} is not finite")
         return values
 
-    return Camera(
+    camera = Camera(
         id=str(held["id"]),
         width=int(held["res_w"]),
         height=int(held["res_h"]),
@@ -94,3 +108,8 @@ def _camera(held: Mapping[str, Any]) -> Camera:
         orientation=numbers("orientation", 4),
         translation=numbers("translation", 3),
     )
+    if camera.width < 1 or camera.height < 1:
+        raise ValueError("res_w and res_h are not the pixels of an image")
+    if abs(np.linalg.norm(camera.orientation) - 1) > 1e-3:
+        raise ValueError("orientation is no unit quaternion")
+    return camera

@@ -54,12 +54,13 @@ class SyntheticMocap(Source):
         path = Path(home) / "poseproof" / f"synthetic-{self.frames}-{self.seed}-{_version()}.npz"
         try:
             with np.load(path, allow_pickle=False) as held:
-                return {tuple(key.split("/")): held[key] for key in held.files}  # type: ignore[misc]
+                return {(key.split("/")[0], key.split("/")[1]): held[key] for key in held}
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
             worlds = generate(self.frames, self.seed)
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f".{os.getpid()}-{path.name}")
-        np.savez(draft, **{"/".join(key): world for key, world in worlds.items()})
+        arrays: dict[str, Any] = {"/".join(key): world for key, world in worlds.items()}
+        np.savez(draft, **arrays)
         draft.replace(path)
         return worlds
 
@@ -88,7 +89,7 @@ def generate(frames: int, seed: int) -> dict[tuple[str, str], Float32]:
 
 
 def _synergies(limb: str, generator: np.random.Generator) -> np.ndarray:
-    """(channels, 2): how a limb's angles follow its two movements; alike but not equal in people."""
+    """(channels, 2): how a limb's angles follow its two movements, alike in all subjects."""
     channels = len(LIMBS[limb])
     shared = np.random.default_rng(channels + len(limb)).standard_normal((channels, 2))
     own = shared + 0.3 * generator.standard_normal((channels, 2))

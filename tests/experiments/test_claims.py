@@ -47,7 +47,7 @@ def test_a_trend_compares_neighbouring_columns(growth, verdict):
     seeds = np.array([0.0, 0.1, 0.2])
     gains = np.cumsum([1.0, *growth])
     worse = {c: 50 + g + seeds for c, g in zip("cde", gains, strict=True)}
-    better = dict.fromkeys("cde", 50 + seeds ** 2)
+    better = dict.fromkeys("cde", 50 + seeds**2)
     assert judge(TREND, {"A": better, "B": worse})["verdict"] == verdict
 
 

@@ -30,7 +30,8 @@ def act(
     """Joint angles of one take, smooth and inside the ranges of motion.
 
     Every limb follows two movements of its own through fixed synergies, a little of one that the
-    whole body shares, and a little of each angle's own; its vigour changes slowly, with a long tail.
+    whole body shares, and a little of each angle's own; its vigour changes slowly, and has a long
+    tail.
 
     Args:
         spec: an action of `motion.yaml`.
@@ -57,12 +58,16 @@ def act(
             single = _smooth(generator, (len(channels), frames), slow)
             vigour = np.exp(_VIGOUR * _smooth(generator, (1, frames), 3 * slow))
             mixed = np.sqrt(_WITHIN) * habits[limb] @ common + np.sqrt(1 - _WITHIN) * single
-            for channel, movement in zip(channels, spec["move"][limb] * vigour * mixed, strict=True):
-                start = _held(spec["hold"] if "hold" in spec else {}, side, channel)
+            for channel, movement in zip(
+                channels, spec["move"][limb] * vigour * mixed, strict=True
+            ):
+                start = _held(spec.get("hold", {}), side, channel)
                 goal = _held(spec.get("then", {}), side, channel, start)
                 low, high = ranges[channel]
                 mean = start + over * (goal - start) + gait.get(side + channel, 0.0)
-                angles[side + channel] = _within(np.clip(mean, low + 1, high - 1), movement, low, high)
+                angles[side + channel] = _within(
+                    np.clip(mean, low + 1, high - 1), movement, low, high
+                )
     return angles
 
 
@@ -99,7 +104,9 @@ def _gait(
     return angles
 
 
-def _held(hold: Mapping[str, float], side: str, channel: str, default: float | None = None) -> float:
+def _held(
+    hold: Mapping[str, float], side: str, channel: str, default: float | None = None
+) -> float:
     rest = 12.0 if channel in ("elbow_flexion", "knee_flexion", "shoulder_abduction") else 3.0
     fallback = rest if default is None else default
     return hold.get(side + channel, hold.get(channel, fallback))

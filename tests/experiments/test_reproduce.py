@@ -1,0 +1,143 @@
+"""Tables from end to end, on tiny data: complete, resumed after a kill, and refused."""
+
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import time
+
+import pytest
+
+from experiments import reproduce, runs, tables
+from experiments.tables import load_table, table_names
+
+TINY_PRESET = """
+model: {init_args: {width: 32}}
+data: {init_args: {batch_size: 64, train_stride: 5}}
+trainer: {max_epochs: 2}
+"""
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    """The quick preset made tiny, and a folder for results."""
+    shutil.copytree(tables.CONFIGS, tmp_path / "configs")
+    (tmp_path / "configs/presets/quick.yaml").write_text(TINY_PRESET)
+    synthetic = tmp_path / "configs/sources/synthetic.yaml"
+    synthetic.write_text(synthetic.read_text() + "      init_args: {frames: 12}\n")
+    monkeypatch.setattr(runs, "CONFIGS", tmp_path / "configs")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(folder, *args):
+    reproduce.main(["srnet-table2", f"--results={folder}", *args])
+    return json.loads((folder / "srnet-table2/table.json").read_text())
+
+
+def test_a_table_is_complete_and_says_what_it_is(tiny, capsys):
+    contents = run(tiny / "results", "--seeds=0,1")
+    table = load_table("srnet-table2")
+    assert contents["complete"]
+    assert contents["rows"] == ["GP", "FC", "LF", "ES", "SFS", "SR"]
+    assert contents["columns"] == ["subject", "rare20", "rare10"]
+    for row in contents["rows"]:
+        for column in contents["columns"]:
+            cell = contents["cells"][row][column]
+            assert cell["n"] == len(cell["seeds"]) == 2
+            assert cell["mean"] == pytest.approx(sum(cell["seeds"]) / 2, rel=1e-12)
+            assert cell["unit"] == "mm"
+        assert len(set(cell["seeds"])) == 2
+    assert len({contents["cells"][row]["subject"]["mean"] for row in contents["rows"]}) == 6
+    assert {claim["verdict"] for claim in contents["claims"]} <= {"holds", "reversed", "undecided"}
+    assert len(contents["claims"]) == len(table.claims)
+    for page in ("table.md", "index.html"):
+        text = (tiny / "results/srnet-table2" / page).read_text()
+        assert "NOT COMPARABLE" in text
+        assert "SyntheticMocap" in text
+        for row in contents["rows"]:
+            assert f"{contents['cells'][row]['rare10']['mean']:.1f}" in text
+    assert "NOT COMPARABLE" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_curves_tenths_average_to_all_frames_and_begin_with_the_rarest(tiny):
+    contents = run(tiny / "results")
+    curve = contents["curves"]["rarity"]["rows"]["SR"]
+    (metrics,) = (
+        json.loads(path.read_text())
+        for path in (tiny / "results/srnet-table2/runs").glob("SR-*/metrics.json")
+    )
+    frame_mean = metrics["rare_pose rarest=100"]["mpjpe"]
+    assert sum(curve.values()) / 10 == pytest.approx(frame_mean, rel=1e-2)
+    rarest, second = curve["00-10"], curve["10-20"]
+    assert metrics["rare_pose rarest=10"]["mpjpe"] == pytest.approx(rarest, rel=2e-3)
+    assert metrics["rare_pose rarest=20"]["mpjpe"] == pytest.approx((rarest + second) / 2, rel=2e-3)
+
+
+def test_killed_and_started_again_it_ends_with_the_same_table(tiny):
+    whole = run(tiny / "undisturbed")
+    folder = tiny / "disturbed"
+    context = multiprocessing.get_context("fork")
+    for progress in (2, 4):  # kills within another run each
+        child = context.Process(target=run, args=(folder,))
+        child.start()
+        while len(list(folder.glob("*/runs/*/metrics.json"))) < progress:
+            assert child.is_alive()
+            time.sleep(0.02)
+        os.kill(child.pid, signal.SIGKILL)
+        child.join()
+    done = {path: path.stat().st_mtime_ns for path in folder.glob("*/runs/*/last.ckpt")}
+    measurements = len(load_table("srnet-table2").measurements)
+    finished = {path for path in done if len(_measured(path)) == measurements}
+    assert finished
+    assert run(folder) == whole
+    for path in finished:
+        assert path.stat().st_mtime_ns == done[path]
+
+
+def _measured(checkpoint):
+    path = checkpoint.with_name("metrics.json")
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["srnet-table99"], "no table 'srnet-table99'"),
+        (["srnet-table2", "--data=npz", "--root=nowhere", "--name=x"], "nowhere"),
+        (["srnet-table2", "--data=h36m", "--root=nowhere"], "nowhere"),
+        (["srnet-table2", "--data=cmu", "--root=nowhere"], "nowhere"),
+        (["srnet-table2", "--data=npz", "--root=."], "--name must be given"),
+        (["srnet-table2", "--data=synthetic", "--root=."], "--root is not needed"),
+        (["srnet-table2", "--seeds=one"], "--seeds"),
+    ],
+)
+def test_a_mistake_is_told_in_one_sentence(args, words, tiny, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        reproduce.main(args)
+    assert stopped.value.code == 2
+    assert words in capsys.readouterr().err.splitlines()[-1]
+    assert not (tiny / "results").exists()
+
+
+def test_tables_are_listed_with_their_state(tiny, capsys):
+    reproduce.main(["--list"])
+    assert "not run" in capsys.readouterr().out
+    run(tiny / "results")
+    reproduce.main(["--list"])
+    assert "complete" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", table_names())
+def test_a_table_names_rows_columns_and_metrics_that_there_are(name):
+    table = load_table(name)
+    assert set(table.published) == set(table.rows)
+    for figures in table.published.values():
+        assert set(figures) == set(table.columns)
+    for claim in table.claims:
+        assert claim["text"]
+        for order in claim.get("orders", ()):
+            assert {order["better"], *order["worse"]} <= set(table.rows)
+            assert set(order["columns"]) <= set(table.columns)
