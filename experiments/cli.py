@@ -125,7 +125,7 @@ def one_sentence_for_mistakes() -> Iterator[None]:
     except RuntimeError as error:
         if "loading state_dict" not in str(error):
             raise
-        message = "The checkpoint's weights do not fit the model: give its own configs."
+        message = "The checkpoint does not fit the model: give the configs of its training."
     else:
         return
     print(f"error: {message}", file=sys.stderr)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -118,6 +119,10 @@ def main(args: Sequence[str] | None = None) -> None:
         if (getattr(options, key) is None) == (key in needed):
             must = "must be given" if key in needed else "is not needed"
             parser.error(f"--{key} {must} for {options.data}")
+    if options.preset == "quick":
+        # its products are too small to share out: one thread is as fast as two, far faster on a busy
+        # machine, and its figures do not depend on the number of cores
+        torch.set_num_threads(1)
     _quieten()
     with one_sentence_for_mistakes():
         setting = Setting(
