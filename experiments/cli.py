@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from jsonargparse import ArgumentError
-from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
@@ -16,7 +15,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 import lightning_modules  # noqa: F401
 from datamodules import DataError, PoseDataModule
 from experiments.checkpoints import check_checkpoint
-from experiments.files import write_json
+from experiments.metrics_file import MetricsFile
 from experiments.random_states import RandomStates
 from lightning_modules import PoseLifter
 
@@ -53,6 +52,7 @@ class PoseCLI(LightningCLI):
             | {
                 "callbacks": [
                     RandomStates(),
+                    MetricsFile(),
                     # the last epoch's weights: no test frame, and no luck, selects them
                     ModelCheckpoint(checkpoints, "last", enable_version_counter=False),
                 ]
@@ -95,19 +95,6 @@ class PoseCLI(LightningCLI):
         Lightning would let the checkpoint's own options win, and so ignore `flip_test` in a test.
         """
 
-    def after_test(self) -> None:
-        """Leave the figures in `metrics.json` beside the run's log."""
-        self._write_metrics()
-
-    def after_validate(self) -> None:
-        """Leave the figures in `metrics.json` beside the run's log."""
-        self._write_metrics()
-
-    @rank_zero_only
-    def _write_metrics(self) -> None:
-        metrics = {name: value.item() for name, value in self.trainer.callback_metrics.items()}
-        write_json(Path(self.trainer.log_dir or ".") / "metrics.json", metrics)
-
 
 @contextmanager
 def one_sentence_for_mistakes() -> Iterator[None]:
@@ -125,7 +112,7 @@ def one_sentence_for_mistakes() -> Iterator[None]:
     except RuntimeError as error:
         if "loading state_dict" not in str(error):
             raise
-        message = "The checkpoint does not fit the model: give the configs of its training."
+        message = "The checkpoint is not of this model: give the configs of its training."
     else:
         return
     print(f"error: {message}", file=sys.stderr)
@@ -133,7 +120,7 @@ def one_sentence_for_mistakes() -> Iterator[None]:
 
 
 def _told_apart(message: str) -> str:
-    """The lines of a message that name the mistake, without jsonargparse's account of its search."""
+    """The lines of a message that name the mistake, without jsonargparse's tale of its search."""
     search = ("Does not validate", "Subtypes:", "Errors:", "Given value", "Expected a <class 'None")
     lines = (line.strip(" -") for line in message.splitlines())
     return " ".join(line for line in lines if not line.startswith(search))

@@ -120,8 +120,8 @@ def main(args: Sequence[str] | None = None) -> None:
             must = "must be given" if key in needed else "is not needed"
             parser.error(f"--{key} {must} for {options.data}")
     if options.preset == "quick":
-        # its products are too small to share out: one thread is as fast as two, far faster on a busy
-        # machine, and its figures do not depend on the number of cores
+        # its products are too small to share out: one thread is as fast as two, and far faster
+        # beside other work; nor do its figures depend on the number of cores
         torch.set_num_threads(1)
     _quieten()
     with one_sentence_for_mistakes():

@@ -155,3 +155,29 @@ def test_weights_of_another_model_are_refused(tiny_motion, capsys, tmp_path):
 def test_both_names_of_the_command_are_ours():
     commands = {entry.name: entry.value for entry in entry_points(group="console_scripts")}
     assert commands["poseproof"] == "experiments.cli:main"
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_any_number_of_ranks_gives_the_same_figures(ranks, tiny_motion, tmp_path):
+    """Batches that do not come out even, and ranks that get none."""
+    args = [*configs("srnet", "rare_pose"), *tiny_motion, *TINY, "--trainer.accelerator=cpu"]
+    args.append("--data.init_args.eval_batch_size=100")
+    main(["test", *args, "--trainer.devices=1"])
+    main(["test", *args, f"--trainer.devices={ranks}", "--trainer.strategy=ddp_fork"])
+    alone, together = (
+        json.loads((tmp_path / f"runs/version_{n}/metrics.json").read_text()) for n in (0, 1)
+    )
+    assert alone.keys() == together.keys()
+    for name, figure in alone.items():
+        assert together[name] == pytest.approx(figure, abs=1e-9, rel=0), name
+
+
+def test_bfloat16_weights_do_not_touch_targets_or_sums(tiny_motion, tmp_path):
+    args = ["test", *configs(), *tiny_motion, *TINY, "--trainer.accelerator=cpu"]
+    main(args)
+    main([*args, "--trainer.precision=bf16-true"])
+    full, half = (
+        json.loads((tmp_path / f"runs/version_{n}/metrics.json").read_text()) for n in (0, 1)
+    )
+    assert half["test/mpjpe"] == pytest.approx(full["test/mpjpe"], rel=0.01)
+    assert half["test/mpjpe"] != full["test/mpjpe"]
