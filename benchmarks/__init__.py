@@ -1,0 +1,1 @@
+"""What `make bench` measures: ratios of one run, never times."""

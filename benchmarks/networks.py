@@ -1,0 +1,72 @@
+"""SRNet's single-frame step and forward against plainer forms and the released code."""
+
+import copy
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from benchmarks.official import official_network
+from benchmarks.plain import padded_product, plain_copy
+from benchmarks.timing import Ratio, compare
+from datamodules.skeletons import H36M17
+from lightning_modules.networks.grouped import GroupedLinear, share
+from lightning_modules.networks.lifting import LiftingNetwork
+
+BATCH = 1024
+
+
+def measure(ref: Path | None) -> Iterator[Ratio]:
+    """The networks' ratios.
+
+    Args:
+        ref: a clone of the released SRNet code, or none.
+    """
+    groups = H36M17.groups[5]
+    keypoints, joints = torch.rand(BATCH, 17, 2), torch.rand(BATCH, 17, 3)
+    for width in (1024, 256):
+        ours = LiftingNetwork(["recombined"] * 6, groups, width)
+        dense = LiftingNetwork(["dense"] * 6, groups, width)
+        plain = plain_copy(copy.deepcopy(ours))
+        name = f"SR, {width} channels"
+        step, forward = _step(ours, keypoints, joints), _forward(ours, keypoints)
+        yield compare(f"{name}, step", step, "a loop over parts", _step(plain, keypoints, joints))
+        yield compare(f"{name}, forward", forward, "a loop over parts", _forward(plain, keypoints))
+        yield compare(f"{name}, step", step, "FC's step", _step(dense, keypoints, joints))
+        layer = GroupedLinear(widths := share(width, [8, 8, 10, 8, 8]), widths)
+        features = torch.rand(BATCH, width)
+        yield compare(
+            f"grouped product, {width} channels",
+            lambda layer=layer, x=features: layer(x).sum().backward(),
+            "parts padded to one batched product",
+            lambda layer=layer, x=features: padded_product(layer, x).sum().backward(),
+        )
+        if ref and width == 1024:
+            theirs, frames = official_network(ref), keypoints[:, None]
+            theirs_step = _step(theirs, frames, joints[:, None])
+            yield compare(f"{name}, step", step, "the released code", theirs_step)
+            yield compare(
+                f"{name}, forward", forward, "the released code", _forward(theirs, frames)
+            )
+
+
+def _step(network: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> Callable[[], None]:
+    optimizer = torch.optim.Adam(network.parameters(), amsgrad=True)
+
+    def step() -> None:
+        network.train()
+        optimizer.zero_grad()
+        nn.functional.l1_loss(network(inputs), targets).backward()
+        optimizer.step()
+
+    return step
+
+
+def _forward(network: nn.Module, inputs: torch.Tensor) -> Callable[[], None]:
+    def forward() -> None:
+        network.eval()
+        with torch.no_grad():
+            network(inputs)
+
+    return forward
