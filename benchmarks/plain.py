@@ -19,8 +19,8 @@ class PlainSplitRecombine(nn.Module):
         self.norms = nn.ModuleList()
         total, place = sum(self.widths), 0
         for number, (width, weight) in enumerate(zip(self.widths, layer.weights, strict=True)):
-            own = nn.Linear(width, len(weight), bias=False)
-            context = nn.Linear(total - width, 1)
+            own = nn.Linear(width, len(weight), bias=False).to(weight)
+            context = nn.Linear(total - width, 1).to(weight)
             own.weight.data.copy_(weight)
             context.weight.data.copy_(layer.context.weight[place : place + total - width][None])
             context.bias.data.copy_(layer.context.bias[number : number + 1])

@@ -63,7 +63,7 @@ def assert_same(got, expected):
         assert list(got) == list(expected)
         for key in expected:
             assert_same(got[key], expected[key])
-    elif isinstance(expected, list | tuple) or getattr(expected, "dtype", None) == object:
+    elif isinstance(expected, list | tuple) or getattr(expected, "dtype", None) is np.dtype(object):
         assert len(got) == len(expected)
         for left, right in zip(got, expected, strict=True):
             assert_same(left, right)
