@@ -83,13 +83,13 @@ class RarePoseProtocol(SubjectProtocol):
     posture seen from the side of fewer cameras is rarer.
 
     Args:
+        source: as in SubjectProtocol.
         rarest: percentage of the test poses to judge on; 100 judges all, by rareness.
         sigma: of the kernel, metres; the released code has 0.5 in one file and 0.2 in another.
         kernel: "gaussian" is Eq. 9, "laplacian" what the released code computes.
         reference: the poses to count against: those of the "test" subjects, as the paper's text
             says, or of the "train" subjects, as the released code does.
         reference_stride: take every so many frames of the reference set; 10 in the released code.
-        source: as in SubjectProtocol.
         kwargs: of SubjectProtocol.
     """
 
@@ -97,12 +97,12 @@ class RarePoseProtocol(SubjectProtocol):
 
     def __init__(
         self,
+        source: Source | None = None,
         rarest: float = 20.0,
         sigma: float = 0.2,
         kernel: Literal["gaussian", "laplacian"] = "gaussian",
         reference: Literal["test", "train"] = "test",
         reference_stride: int = 1,
-        source: Source | None = None,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(source, **kwargs)

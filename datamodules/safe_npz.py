@@ -30,10 +30,13 @@ _LARGEST = 8 * 2**30
 class _RestrictedUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401
         if (module, name) == ("_codecs", "encode"):
-            return _encode
-        if (module, name) not in _ADMITTED:
+            admitted: Any = _encode
+        elif (module, name) in _ADMITTED:
+            admitted = super().find_class(module, name)
+        else:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return super().find_class(module, name)
+        # a pickle may set attributes on what it is given, so functions are given once and wrapped
+        return admitted if isinstance(admitted, type) else lambda *args: admitted(*args)
 
     def persistent_load(self, pid: object) -> NoReturn:
         raise pickle.UnpicklingError(f"it asks for an outside object {pid!r}")

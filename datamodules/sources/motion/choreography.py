@@ -16,7 +16,7 @@ LIMBS = {
 # share of a limb's movement that its angles have in common, and that all limbs have in common
 _WITHIN, _BETWEEN = 0.8, 0.25
 # spread of a limb's logarithmic vigour: seldom, and limb by limb, a movement is very large
-_VIGOUR = 0.8
+_VIGOUR = 0.5
 
 
 def act(
