@@ -4,6 +4,7 @@ import io
 import lzma
 import pickle
 import struct
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -98,6 +99,7 @@ _MALFORMED = (
     OverflowError,
     RecursionError,
     SyntaxError,
+    tokenize.TokenError,
     TypeError,
     UnicodeError,
     RuntimeError,
