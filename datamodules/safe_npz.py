@@ -8,39 +8,15 @@ import tokenize
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from datamodules.errors import DataError
+from datamodules.safe_pickle import load_pickle
 
-# What a pickle of arrays, dicts, lists, strings and numbers names; NumPy 2 moved `core`.
-_ADMITTED = {
-    (f"numpy.{core}.{module}", name)
-    for core in ("core", "_core")
-    for module, name in (
-        ("multiarray", "_reconstruct"),
-        ("multiarray", "scalar"),
-        ("numeric", "_frombuffer"),
-    )
-} | {("numpy", "ndarray"), ("numpy", "dtype")}
 # inflating stops here, so that a few kilobytes cannot fill the memory
 _LARGEST = 8 * 2**30
-
-
-class _RestrictedUnpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401
-        if (module, name) == ("_codecs", "encode"):
-            admitted: Any = _encode
-        elif (module, name) in _ADMITTED:
-            admitted = super().find_class(module, name)
-        else:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        # a pickle may set attributes on what it is given, so functions are given once and wrapped
-        return admitted if isinstance(admitted, type) else lambda *args: admitted(*args)
-
-    def persistent_load(self, pid: object) -> NoReturn:
-        raise pickle.UnpicklingError(f"it asks for an outside object {pid!r}")
 
 
 def load_npz(path: str | Path) -> dict[str, Any]:
@@ -119,17 +95,10 @@ def _array(raw: bytes) -> Any:  # noqa: ANN401
     shape, _, dtype = read_header(stream)
     if not dtype.hasobject:
         return np.lib.format.read_array(io.BytesIO(raw), allow_pickle=False)
-    held = _RestrictedUnpickler(stream).load()
+    held = load_pickle(stream)
     if not isinstance(held, np.ndarray) or held.shape != shape:
         raise ValueError("the pickled array does not fit its header")
     return held.item() if held.ndim == 0 else held
-
-
-def _encode(text: str, encoding: str) -> bytes:
-    """How protocols before 3 spell bytes."""
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"it asks for the encoding {encoding!r}")
-    return text.encode("latin1")
 
 
 def _sentence(error: BaseException) -> str:
