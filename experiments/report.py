@@ -14,7 +14,7 @@ from experiments.tables import load_table, table_names
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
+    autoescape=lambda name: bool(name and "html" in name),
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
@@ -125,7 +125,8 @@ def _figure(curve: dict[str, Any]) -> str:
             figure.add_scatter(x=list(points), y=line, name=name, line=style, mode="lines+markers")
     figure.update_layout(
         template="plotly_white",
-        xaxis_title="rareness, % of the test poses (left: rarest)",
+        # Plotly would read 10-20 as a date
+        xaxis={"type": "category", "title": "rareness, % of the test poses (left: rarest)"},
         yaxis_title="MPJPE, mm",
         legend={"orientation": "h", "y": -0.25},
         margin={"l": 50, "r": 20, "t": 20, "b": 40},
