@@ -46,8 +46,8 @@ def procrustes_align(preds: Tensor, target: Tensor) -> Tensor:
     |s R x + t - y|^2. Reflections are forbidden: det R = +1 (Umeyama, PAMI 1991).
 
     Where all predicted joints coincide, all go to the target's centroid, as they do where all
-    target joints coincide. Planar and collinear poses align as others do. A pose with a joint that
-    is not finite, predicted or true, aligns to NaN.
+    target joints coincide. Planar and collinear poses align as others do. A joint that is not
+    finite, predicted or true, leaves NaN or infinity in its aligned pose.
 
     Args:
         preds: (B, J, 3) joints to align.

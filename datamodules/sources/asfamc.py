@@ -1,170 +1,83 @@
-"""ASF/AMC, Acclaim's motion capture format: a skeleton file, motion files, forward kinematics."""
+"""AMC, Acclaim's motion format, and the forward kinematics of a skeleton in motion."""
 
-from dataclasses import dataclass
+from array import array
+from collections.abc import Mapping
+from itertools import accumulate, cycle
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from datamodules.errors import DataError
-
-Array = NDArray[np.float64]
-_LARGEST = 2**28  # bytes; the longest motion of the CMU database has about 20 million
-_ROOT_CHANNELS = ("TX", "TY", "TZ", "RX", "RY", "RZ")
-
-
-@dataclass(frozen=True)
-class Bone:
-    """A bone: `offset` in units of length at rest, its axes, and the angles it may have."""
-
-    parent: str
-    offset: Array
-    axes: Rotation
-    channels: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class AsfSkeleton:
-    """A subject's skeleton: bones from the root outwards, and metres a unit of length."""
-
-    bones: dict[str, Bone]
-    metres: float
-    degrees: bool
-
-
-def read_asf(path: Path) -> AsfSkeleton:
-    """Read a skeleton file.
-
-    Raises:
-        DataError: it is not there, or not of the format.
-    """
-    sections = _sections(_text(path))
-    try:
-        units = {line[0]: line[1] for line in sections["units"]}
-        degrees = {"deg": True, "rad": False}[units["angle"]]
-        root = {line[0].lower(): line[1:] for line in sections["root"]}
-        if tuple(channel.upper() for channel in root["order"]) != _ROOT_CHANNELS:
-            raise ValueError("its root's order is not TX TY TZ RX RY RZ")
-        parents = {
-            child: line[0] for line in sections["hierarchy"] if len(line) > 1 for child in line[1:]
-        }
-        described = {held["name"][0]: held for held in _bone_data(sections["bonedata"])}
-        bones: dict[str, Bone] = {}
-        waiting = ["root"]
-        while waiting:
-            parent = waiting.pop()
-            for name in (child for child, other in parents.items() if other == parent):
-                if name in bones or name == "root":
-                    raise ValueError(f"its bone {name} hangs in a circle")
-                bones[name] = _bone(described[name], parent, degrees)
-                waiting.append(name)
-        # the database's lengths are inches times its own `length`
-        metres = 0.0254 / _finite(units["length"])
-    except (KeyError, IndexError, ValueError, OverflowError) as error:
-        why = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else error
-        raise DataError(f"{path} is no ASF skeleton ({why}): fetch it again.") from error
-    return AsfSkeleton(bones, metres, degrees)
+from datamodules.sources.asf import AsfSkeleton, rotations
+from datamodules.sources.asf_lines import Array, fault, read_lines
 
 
 def read_amc(path: Path, skeleton: AsfSkeleton) -> dict[str, Array]:
-    """Read a motion file: bone -> (F, channels), the root's six first lengths, then angles.
+    """Read a motion file.
+
+    Returns:
+        Bone -> (F, channels) as in the file; of the root x, y, z in ASF units, then its angles.
 
     Raises:
-        DataError: it is not there, cut short, or does not fit the skeleton.
+        DataError: it cannot be read, has fewer than two frames, is cut short, does not fit the
+            skeleton, or holds something else than finite numbers.
     """
-    lines = _text(path).splitlines()
-    body = [line for line in lines if line and not line.startswith(("#", ":"))]
-    tokens = " ".join(body).split()
     wanted = {"root": 6} | {n: len(b.channels) for n, b in skeleton.bones.items() if b.channels}
-    per_frame = 1 + sum(1 + count for count in wanted.values())
-    frames = len(tokens) // per_frame
-    if frames < 2 or len(tokens) % per_frame:
-        raise DataError(
-            f"{path} ends inside frame {frames + 1}, or has other bones than its skeleton: fetch "
-            "it again, with the .asf file of the same subject."
-        )
-    motion, place = {}, 1
-    while place < per_frame:
-        name = tokens[place]
-        width = wanted.pop(name, 0)
-        rows = [tokens[start : start + 1 + width] for start in range(place, len(tokens), per_frame)]
-        wrong = next((n for n, row in enumerate(rows) if row[0] != name), None) if width else 0
+    bones: list[str] = []
+    starts: list[int] = []
+    values = array("d")
+    place = len(wanted)
+    lines = (line for line in read_lines(path) if not line[1][0].startswith(":"))
+    for place, (number, words) in zip(cycle(range(len(wanted) + 1)), lines, strict=False):
+        name = words[0]
+        if place == 0:
+            if len(words) > 1 or not name.isdecimal():
+                raise fault(path, number, f"a frame's number is needed, not {name[:30]!r}")
+            starts.append(number)
+            continue
+        if len(starts) == 1:
+            if name not in wanted or name in bones:
+                raise fault(
+                    path, number, f"{name[:30]!r} is no moving bone of the skeleton, or twice"
+                )
+            bones.append(name)
+        if name != bones[place - 1] or len(words) != 1 + wanted[name]:
+            bone = bones[place - 1]
+            raise fault(path, number, f"{wanted[bone]} values of {bone!r} are needed")
         try:
-            values = np.array([row[1:] for row in rows], dtype=np.float64)
-            if wrong is not None or not np.isfinite(values).all():
-                raise ValueError
+            values.extend(map(float, words[1:]))
         except ValueError as error:
-            raise DataError(
-                f"{path}: the values of {name!r} are not {width} finite numbers in every frame: "
-                "fetch it again."
-            ) from error
-        motion[name] = values
-        place += 1 + width
-    return motion
+            raise fault(path, number, f"a value of {name!r} is no number") from error
+    if len(starts) < 2 or place != len(wanted):
+        raise DataError(
+            f"{path} ends inside frame {max(len(starts), 1)}, or before a second one: fetch the "
+            "file again, with the .asf file of the same subject."
+        )
+    table = np.frombuffer(values).reshape(len(starts), -1)
+    # overflow ends here too: ASF units are centimetres or inches, angles a few turns
+    absurd = ~(np.abs(table) < 1e6).all(axis=1)
+    if absurd.any():
+        number = starts[int(np.argmax(absurd))]
+        raise fault(path, number, "this frame has a value that is not below a million")
+    columns = np.split(table, list(accumulate(wanted[bone] for bone in bones))[:-1], axis=1)
+    return dict(zip(bones, columns, strict=True))
 
 
-def joint_positions(skeleton: AsfSkeleton, motion: dict[str, Array]) -> dict[str, Array]:
-    """Forward kinematics: "root" or bone -> (F, 3) of its far end, metres, y up."""
-    placed = {"root": motion["root"][:, :3]}
-    turned = {"root": _rotation(motion["root"][:, 3:], skeleton.degrees)}
+def joint_positions(skeleton: AsfSkeleton, motion: Mapping[str, Array]) -> dict[str, Array]:
+    """Forward kinematics: a bone turns about its own axes, and its children with it.
+
+    Returns:
+        "root" or bone -> (F, 3) place of its far end: metres, y up, where the database put it.
+    """
+    root = motion["root"]
+    placed = {"root": root[:, :3]}
+    turned = {"root": rotations(root[:, 3:], skeleton.degrees)}
     for name, bone in skeleton.bones.items():
-        angles = np.zeros((len(motion["root"]), 3))
-        for column, channel in enumerate(bone.channels):
-            angles[:, "xyz".index(channel[1])] = motion[name][:, column]
-        own = bone.axes * _rotation(angles, skeleton.degrees) * bone.axes.inv()
-        turned[name] = turned[bone.parent] * own
-        placed[name] = placed[bone.parent] + turned[name].apply(bone.offset)
+        turn = turned[bone.parent]
+        if bone.channels:
+            angles = np.zeros((len(root), 3))
+            angles[:, ["xyz".index(channel[1]) for channel in bone.channels]] = motion[name]
+            turn = turn @ (bone.axes @ rotations(angles, skeleton.degrees) @ bone.axes.T)
+        turned[name] = turn
+        placed[name] = placed[bone.parent] + turn @ bone.offset
     return {name: place * skeleton.metres for name, place in placed.items()}
-
-
-def _text(path: Path) -> str:
-    if not path.is_file():
-        raise DataError(f"{path} is not there: check the folder.")
-    if path.stat().st_size > _LARGEST:
-        raise DataError(f"{path} has more than 256 MiB: that is no motion capture file.")
-    return path.read_text(encoding="latin1").replace("\r", "\n")
-
-
-def _sections(text: str) -> dict[str, list[list[str]]]:
-    sections: dict[str, list[list[str]]] = {}
-    current: list[list[str]] = []
-    for line in text.splitlines():
-        words = line.split()
-        if line.startswith(":"):
-            current = sections.setdefault(line[1:].split()[0] if len(line) > 1 else "", [])
-        elif words and not line.startswith("#"):
-            current.append(words)
-    return sections
-
-
-def _bone_data(lines: list[list[str]]) -> list[dict[str, list[str]]]:
-    bones: list[dict[str, list[str]]] = []
-    for line in lines:
-        if line[0] == "begin":
-            bones.append({})
-        elif bones:
-            bones[-1].setdefault(line[0], line[1:])
-    return bones
-
-
-def _bone(held: dict[str, list[str]], parent: str, degrees: bool) -> Bone:
-    direction = np.array([_finite(value) for value in held["direction"][:3]])
-    axis = np.array([_finite(value) for value in held["axis"][:3]])
-    channels = tuple(held.get("dof", ()))
-    if direction.shape != (3,) or axis.shape != (3,) or not set(channels) <= {"rx", "ry", "rz"}:
-        raise ValueError(f"its bone {held['name'][0]} is not described in full")
-    length = _finite(held["length"][0])
-    return Bone(parent, direction * length, _rotation(axis[None], degrees)[0], channels)
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not np.isfinite(value):
-        raise ValueError(f"{text} is not finite")
-    return value
-
-
-def _rotation(angles: Array, degrees: bool) -> Rotation:
-    """About fixed x, then y, then z."""
-    return Rotation.from_euler("xyz", angles, degrees=degrees)

@@ -5,23 +5,16 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
 
 from datamodules.cameras import human36m_cameras
 from datamodules.errors import DataError
-from datamodules.sequences import Float32, PoseSequences, View, assemble, view_world
+from datamodules.sequences import PoseSequences, View, assemble, view_world
 from datamodules.skeletons import H36M17
-from datamodules.sources.asfamc import AsfSkeleton, joint_positions, read_amc, read_asf
+from datamodules.sources.asf import read_asf
+from datamodules.sources.cmu_joints import FPS, world_joints
 from datamodules.sources.source import Source
 
-RECORDED_FPS, FPS = 120.0, 50.0
 _SHORTEST = 25  # frames
-# the far end of an ASF bone is the joint; the hip is midway between the first two
-_JOINTS = (
-    *("rhipjoint", "rfemur", "rtibia", "lhipjoint", "lfemur", "ltibia"),
-    *("lowerback", "thorax", "upperneck", "head"),
-    *("lclavicle", "lhumerus", "lwrist", "rclavicle", "rhumerus", "rwrist"),
-)
 _RIGS = {"train": ("S5", "S1", "S6", "S7", "S8"), "test": ("S9", "S11")}
 
 
@@ -30,9 +23,10 @@ class CMUMocap(Source):
 
     Motion data: mocap.cs.cmu.edu, created with funding from NSF EIA-0196217; free for all uses.
     Motion is brought from 120 to 50 Hz by cubic splines, each clip centred over the scene's origin,
-    and filmed by the four cameras of a Human3.6M subject: those of S9 and S11 in turn for test
-    subjects, of the others for training subjects. Of a clip that leaves an image its longest
-    stretch in view of all four is kept, half a second or more. The database has no standard split.
+    at its own height, and filmed by the four cameras of a Human3.6M subject: those of S9 and S11 in
+    turn for test subjects, of the others for training subjects. Of a clip that leaves an image its
+    longest stretch in view of all four is kept, half a second or more; a training subject without
+    one is left out. The database has no standard split.
 
     Args:
         root: folder of the tree.
@@ -47,11 +41,13 @@ class CMUMocap(Source):
         """Read every clip.
 
         Raises:
-            DataError: no tree, a file that is not of the format, or a missing test subject.
+            DataError: no tree, a subject without skeleton or motion, a file that is not of the
+                format, or a test subject that is missing or never in view.
         """
         folder = Path(self.root)
         folder = folder / "subjects" if (folder / "subjects").is_dir() else folder
-        skeletons = {f"S{path.stem}": path for path in sorted(folder.glob("*/*.asf"))}
+        homes = sorted({p.parent for end in ("asf", "amc") for p in folder.glob(f"*/*.{end}")})
+        skeletons = {f"S{home.name}": home / f"{home.name}.asf" for home in homes}
         if not skeletons:
             raise DataError(f"{folder} has no subject folders with an .asf file: check the folder.")
         if missing := sorted(set(self.test_subjects) - set(skeletons)):
@@ -60,20 +56,29 @@ class CMUMocap(Source):
                 f"{', '.join(skeletons)}; name others with test_subjects."
             )
         train = tuple(subject for subject in skeletons if subject not in self.test_subjects)
-        splits = {"train": train, "test": self.test_subjects}
         views: list[View] = []
-        for part, subjects in splits.items():
+        for part, subjects in (("train", train), ("test", self.test_subjects)):
             for number, subject in enumerate(subjects):
                 rig = _RIGS[part][number % len(_RIGS[part])]
                 views += _views(subject, skeletons[subject], rig)
+        seen = {view.subject for view in views}
+        if unseen := sorted(set(self.test_subjects) - seen):
+            raise DataError(
+                f"{folder}: no clip of the test subjects {', '.join(unseen)} stays in view of the "
+                f"cameras for {_SHORTEST} frames; name others with test_subjects."
+            )
+        splits = {"train": tuple(s for s in train if s in seen), "test": self.test_subjects}
         title = f"CMU motion capture, {len(skeletons)} subjects (mocap.cs.cmu.edu)"
         return assemble(views, H36M17, splits, title)
 
 
 def _views(subject: str, asf: Path, rig: str) -> list[View]:
     skeleton = read_asf(asf)
+    clips = sorted(asf.parent.glob("*.amc"))
+    if not clips:
+        raise DataError(f"{asf.parent} has no .amc files: fetch the subject's motion.")
     views = []
-    for amc in sorted(asf.parent.glob("*.amc")):
+    for amc in clips:
         world = world_joints(skeleton, amc)
         filmed = [
             view_world(world, camera, subject=subject, action=amc.stem, take=amc.stem, fps=FPS)
@@ -86,25 +91,6 @@ def _views(subject: str, asf: Path, rig: str) -> list[View]:
                 for v in filmed
             ]
     return views
-
-
-def world_joints(skeleton: AsfSkeleton, amc: Path) -> Float32:
-    """The 17 joints of a clip at 50 Hz: (F, 17, 3) metres, z up, centred over the origin.
-
-    Raises:
-        DataError: the file is not of the format, or the skeleton lacks a bone.
-    """
-    placed = joint_positions(skeleton, read_amc(amc, skeleton))
-    if missing := sorted(set(_JOINTS) - set(placed)):
-        raise DataError(f"The skeleton of {amc} lacks the bones {', '.join(missing)}.")
-    limbs = np.stack([placed[bone] for bone in _JOINTS], axis=1)
-    joints = np.concatenate([limbs[:, [0, 3]].mean(1, keepdims=True), limbs], axis=1)
-    joints = np.stack([joints[..., 0], -joints[..., 2], joints[..., 1]], axis=-1)
-    times = np.arange(0, len(joints) - 0.999, RECORDED_FPS / FPS)
-    joints = CubicSpline(np.arange(len(joints)), joints)(times)
-    path = joints[:, 0, :2]
-    joints[..., :2] -= (path.min(0) + path.max(0)) / 2
-    return joints.astype(np.float32)
 
 
 def _in_image(view: View) -> NDArray[np.bool_]:

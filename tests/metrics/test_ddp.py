@@ -42,7 +42,11 @@ def measure(poses: tuple[Tensor, Tensor, Tensor]) -> dict[str, Tensor]:
     return metrics.compute()
 
 
-def measure_shard(rank: int, sizes: tuple[int, ...], folder: Path) -> None:
+def total(sizes: tuple[int | None, ...]) -> int:
+    return sum(size or 0 for size in sizes)
+
+
+def measure_shard(rank: int, sizes: tuple[int | None, ...], folder: Path) -> None:
     torch.set_num_threads(1)
     distributed.init_process_group(
         "gloo",
@@ -51,17 +55,37 @@ def measure_shard(rank: int, sizes: tuple[int, ...], folder: Path) -> None:
         world_size=len(sizes),
         timeout=timedelta(seconds=30),
     )
-    shards = zip(*(tensor.split(sizes) for tensor in data(sum(sizes))), strict=True)
-    torch.save(measure(list(shards)[rank]), folder / f"{rank}.pt")
+    if sizes[rank] is None:
+        found = collection().compute()
+    else:
+        start = total(sizes[:rank])
+        preds, target, action = (
+            tensor[start : start + sizes[rank]] for tensor in data(total(sizes))
+        )
+        found = measure((preds, target, action))
+    torch.save(found, folder / f"{rank}.pt")
     distributed.destroy_process_group()
 
 
-@pytest.mark.parametrize(
-    "sizes", [(53,), (40, 13), (1, 52), (30, 22, 1), (18, 18, 17), (1, 0, 1), (0, 1), (0, 0)]
-)
-def test_ranks_agree_with_one_process(sizes: tuple[int, ...], tmp_path: Path) -> None:
+# a rank of 0 poses updates with none, a rank of None never updates
+SHARDS = [
+    (53,),
+    (40, 13),
+    (1, 52),
+    (0, 1),
+    (0, 0),
+    (None, 2),
+    (30, 22, 1),
+    (18, 18, 17),
+    (1, 0, 1),
+    (None, 9, None),
+]
+
+
+@pytest.mark.parametrize("sizes", SHARDS)
+def test_ranks_agree_with_one_process(sizes: tuple[int | None, ...], tmp_path: Path) -> None:
     start_processes(measure_shard, args=(sizes, tmp_path), nprocs=len(sizes), start_method="fork")
-    expected = measure(data(sum(sizes)))
+    expected = measure(data(total(sizes)))
     for rank in range(len(sizes)):
         found = torch.load(tmp_path / f"{rank}.pt")
         assert found.keys() == expected.keys()

@@ -131,9 +131,14 @@ def test_forward_gives_the_batch_and_its_gradient(metric) -> None:
     preds, target, _ = data()
     measured = metric()
     measured(preds, target)
-    measured(preds[:9].requires_grad_(), target[:9]).backward()
-    assert preds.grad is None
-    assert_allclose(measured.count, [62])
+    batch = preds[:9].clone().requires_grad_()
+    found = measured(batch, target[:9])
+    found.backward()
+    assert batch.grad is not None and batch.grad.abs().sum() > 0
+    alone = metric()
+    alone.update(preds[:9], target[:9])
+    assert_allclose(found.detach(), alone.compute(), rtol=1e-12)
+    assert measured.count.item() == 62
 
 
 @pytest.mark.parametrize("cast", ["half", "bfloat16", "float", "double"])

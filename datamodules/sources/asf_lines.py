@@ -1,0 +1,80 @@
+"""The text of ASF and AMC files, line by line; whatever is wrong is told with its line number."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.errors import DataError
+
+Array = NDArray[np.float64]
+# a line's number and its words
+Line = tuple[int, list[str]]
+# bytes; 80,000 frames of the CMU database
+_LARGEST = 2**26
+
+
+def fault(path: Path, number: int, why: str) -> DataError:
+    """The error that names a file and a line."""
+    return DataError(f"{path}, line {number}: {why}; fetch the file again.")
+
+
+def read_lines(path: Path) -> Iterator[Line]:
+    """The lines that are neither blank nor comments.
+
+    Raises:
+        DataError: there is no such file, it cannot be read, or is too large.
+    """
+    try:
+        if not path.is_file():
+            raise DataError(f"{path} is missing or no file: check the folder.")
+        if path.stat().st_size > _LARGEST:
+            raise DataError(f"{path} has more than 64 MiB: that is no motion capture file.")
+        with path.open(encoding="latin1") as file:
+            for number, line in enumerate(file, 1):
+                words = line.split()
+                if words and not words[0].startswith("#"):
+                    yield number, words
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+class Entry:
+    """Lines that begin with a key, at least one: a section, or a bone. The first of a key counts.
+
+    Args:
+        path: the file, for messages.
+        lines: of the entry.
+    """
+
+    def __init__(self, path: Path, lines: list[Line]) -> None:
+        self.path = path
+        self.start = lines[0][0]
+        self.held = {words[0]: (number, words[1:]) for number, words in reversed(lines)}
+
+    def words(self, key: str, count: int) -> Line:
+        """What follows a key.
+
+        Raises:
+            DataError: the key is missing, or fewer than `count` words follow it.
+        """
+        number, words = self.held.get(key, (self.start, []))
+        if len(words) < count:
+            raise fault(self.path, number, f"{key!r} is missing or has fewer than {count} values")
+        return number, words
+
+    def numbers(self, key: str, count: int) -> Array:
+        """The first (count,) numbers that follow a key.
+
+        Raises:
+            DataError: there are fewer, or they are no numbers below a million.
+        """
+        number, words = self.words(key, count)
+        try:
+            values = np.array([float(word) for word in words[:count]])
+        except ValueError:
+            values = np.full(count, np.nan)
+        if not (np.abs(values) < 1e6).all():
+            raise fault(self.path, number, f"{key!r} needs {count} numbers below a million")
+        return values
