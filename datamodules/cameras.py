@@ -3,6 +3,7 @@
 Axes: world z up; camera x right, y down, z forward. Lengths in metres, images in pixels.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -80,6 +81,14 @@ def denormalize_screen(points: Tensor, camera: Camera) -> Tensor:
     """The inverse of `normalize_screen`."""
     shifted = points + points.new_tensor([1.0, camera.height / camera.width])
     return shifted * (camera.width / 2)
+
+
+def looked_at(cameras: Sequence[Camera]) -> Tensor:
+    """The world point (3,), in metres, that is nearest to the cameras' optical axes."""
+    centres = torch.tensor([camera.translation for camera in cameras], dtype=torch.float64)
+    axes = torch.stack([_rotation(centres, camera)[:, 2] for camera in cameras])
+    across = torch.eye(3, dtype=torch.float64) - axes[:, :, None] * axes[:, None]
+    return torch.linalg.solve(across.sum(0), (across @ centres[..., None]).sum(0)).squeeze(-1)
 
 
 @cache

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.cameras import human36m_cameras
+from datamodules.cameras import human36m_cameras, looked_at
 from datamodules.errors import DataError
 from datamodules.sequences import PoseSequences, View, assemble, view_world
 from datamodules.skeletons import H36M17
@@ -22,11 +22,11 @@ class CMUMocap(Source):
     """Reads an ASF/AMC tree: `root/subjects/NN/NN.asf`, `NN_MM.amc`; `subjects` may be missing.
 
     Motion data: mocap.cs.cmu.edu, created with funding from NSF EIA-0196217; free for all uses.
-    Motion is brought from 120 to 50 Hz by cubic splines, each clip centred over the scene's origin,
-    at its own height, and filmed by the four cameras of a Human3.6M subject: those of S9 and S11 in
-    turn for test subjects, of the others for training subjects. Of a clip that leaves an image its
-    longest stretch in view of all four is kept, half a second or more; a training subject without
-    one is left out. The database has no standard split.
+    Motion is brought from 120 to 50 Hz by cubic splines and filmed by the four cameras of a
+    Human3.6M subject: those of S9 and S11 in turn for test subjects, of the others for training
+    subjects. Each clip is centred where the cameras look, at its own height. Of a clip that leaves
+    an image its longest stretch in view of all four is kept, half a second or more; a training
+    subject without one is left out. The database has no standard split.
 
     Args:
         root: folder of the tree.
@@ -78,11 +78,13 @@ def _views(subject: str, asf: Path, rig: str) -> list[View]:
     if not clips:
         raise DataError(f"{asf.parent} has no .amc files: fetch the subject's motion.")
     views = []
+    cameras = human36m_cameras()[rig]
+    middle = looked_at(cameras).float().numpy() * (1, 1, 0)
     for amc in clips:
-        world = world_joints(skeleton, amc)
+        world = (world_joints(skeleton, amc) + middle).astype(np.float32)
         filmed = [
             view_world(world, camera, subject=subject, action=amc.stem, take=amc.stem, fps=FPS)
-            for camera in human36m_cameras()[rig]
+            for camera in cameras
         ]
         start, stop = _longest_run(np.all([_in_image(view) for view in filmed], axis=0))
         if stop - start >= _SHORTEST:

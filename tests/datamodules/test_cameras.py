@@ -12,6 +12,7 @@ from datamodules.cameras import (
     camera_to_world,
     denormalize_screen,
     human36m_cameras,
+    looked_at,
     normalize_screen,
     project,
     world_to_camera,
@@ -134,3 +135,21 @@ def test_the_2d_of_a_stored_file_is_the_projection_of_its_3d():
             )
             points = world_to_camera(torch.from_numpy(world).double(), camera)
             assert np.abs(project(points, camera).numpy() - pixels).max() < 0.01
+
+
+def test_no_other_point_is_nearer_to_the_optical_axes_than_the_one_looked_at():
+    generator = np.random.default_rng(0)
+    for cameras in human36m_cameras().values():
+        point = looked_at(cameras).numpy()
+
+        def squares(place, cameras=cameras):
+            total = 0.0
+            for camera in cameras:
+                w, *xyz = camera.orientation
+                axis = Rotation.from_quat([*xyz, w]).as_matrix()[:, 2]
+                total += np.square(np.cross(place - np.array(camera.translation), axis)).sum()
+            return total
+
+        least = squares(point)
+        for step in generator.normal(scale=0.05, size=(20, 3)):
+            assert squares(point + step) > least
