@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -129,7 +130,11 @@ def main(args: Sequence[str] | None = None) -> None:
             options.data, tuple((key, getattr(options, key)) for key in needed), options.preset
         )
         table = load_table(options.table)
-        contents = reproduce(table, setting, options.seeds, options.results)
+        try:
+            contents = reproduce(table, setting, options.seeds, options.results)
+        except (KeyboardInterrupt, SystemExit):  # Lightning makes the second of the first
+            print("Stopped: the same command goes on from here.", file=sys.stderr)
+            sys.exit(130)
         print_table(contents, options.results / table.name)
 
 

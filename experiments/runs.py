@@ -1,13 +1,14 @@
 """A run: one row of a table, trained with one seed and measured under every protocol."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+import torch
 from pytorch_lightning import Callback
 
 from datamodules import PoseDataModule
@@ -15,6 +16,8 @@ from experiments.cli import PoseCLI
 from experiments.files import write_json
 from experiments.tables import CONFIGS, Measurement, Table
 
+# a run is small: more GPUs serve more runs, not a faster one
+_TRAINER = {"devices": "1", "enable_progress_bar": "false", "enable_model_summary": "false"}
 _PACKAGES = ("lightning_modules", "datamodules", "metrics")
 
 
@@ -50,6 +53,12 @@ class Setting:
         source = {f"data.init_args.source.init_args.{key}": v for key, v in self.source_args}
         return configs + [f"--{key}={value}" for key, value in (source | options).items()]
 
+    def texts(self, method: str, protocols: Iterable[str]) -> list[str]:
+        """The contents of all configs that a run of a method reads."""
+        names = [f"methods/{method}", f"sources/{self.data}", f"presets/{self.preset}"]
+        names += [f"protocols/{protocol}" for protocol in sorted({"subject", *protocols})]
+        return [(CONFIGS / f"{name}.yaml").read_text() for name in names]
+
 
 class Run:
     """Trains one row with one seed, and measures it; what is done is not done again.
@@ -73,17 +82,14 @@ class Run:
         options = dict(table.rows[row])
         method = options.pop("method", table.method)
         model = {f"model.init_args.{key}": value for key, value in options.items()}
-        args = [*setting.args(method, "subject", model), f"--seed_everything={seed}"]
-        configs = [
-            Path(arg.removeprefix("--config=")) for arg in args if arg.startswith("--config=")
-        ]
-        determined_by = [path.read_text() for path in configs] + args[len(configs) :]
-        key = blake2b(repr((determined_by, fingerprint, code_version())).encode(), digest_size=5)
+        texts = setting.texts(method, (each.protocol for each in table.measurements))
+        determined_by = (texts, model, seed, fingerprint, code_version())
+        key = blake2b(repr(determined_by).encode(), digest_size=5)
         self.table = table
         self.row = row
         self.seed = seed
         self.folder = folder / f"{row}-seed{seed}-{key.hexdigest()}"
-        self.args = args
+        self.args = [*setting.args(method, "subject", model), f"--seed_everything={seed}"]
 
     @cached_property
     def metrics(self) -> dict[str, dict[str, float]]:
@@ -104,8 +110,9 @@ class Run:
             callbacks: to follow the training.
         """
         logs = f"--trainer.logger.init_args.save_dir={self.folder / 'log'}"
-        quiet = ["enable_progress_bar", "enable_model_summary"]
-        flags = [f"--trainer.{flag}=false" for flag in quiet]
+        flags = [f"--trainer.{flag}={value}" for flag, value in _TRAINER.items()]
+        # Apple's GPUs have no float64, in which the metrics add up
+        flags.append(f"--trainer.accelerator={'cuda' if torch.cuda.is_available() else 'cpu'}")
         cli = PoseCLI([*self.args, logs, *flags], run=False, checkpoints=self.folder)
         cli.trainer.callbacks.extend(callbacks)  # type: ignore[attr-defined]
         checkpoint = self.folder / "last.ckpt"

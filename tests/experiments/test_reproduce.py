@@ -76,18 +76,20 @@ def test_the_curves_tenths_average_to_all_frames_and_begin_with_the_rarest(tiny)
     assert metrics["rare_pose rarest=20"]["mpjpe"] == pytest.approx((rarest + second) / 2, rel=2e-3)
 
 
-def test_killed_and_started_again_it_ends_with_the_same_table(tiny):
+def test_stopped_and_started_again_it_ends_with_the_same_table(tiny):
     whole = run(tiny / "undisturbed")
     folder = tiny / "disturbed"
     context = multiprocessing.get_context("fork")
-    for progress in (2, 4):  # kills within another run each
+    # within another run each
+    for progress, stop, code in ((2, signal.SIGKILL, -signal.SIGKILL), (4, signal.SIGINT, 130)):
         child = context.Process(target=run, args=(folder,))
         child.start()
         while len(list(folder.glob("*/runs/*/metrics.json"))) < progress:
             assert child.is_alive()
             time.sleep(0.02)
-        os.kill(child.pid, signal.SIGKILL)
+        os.kill(child.pid, stop)
         child.join()
+        assert child.exitcode == code
     done = {path: path.stat().st_mtime_ns for path in folder.glob("*/runs/*/last.ckpt")}
     measurements = len(load_table("srnet-table2").measurements)
     finished = {path for path in done if len(_measured(path)) == measurements}
