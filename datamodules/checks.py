@@ -7,7 +7,7 @@ import numpy as np
 from datamodules.errors import DataError
 
 if TYPE_CHECKING:
-    from datamodules.sequences import View
+    from datamodules.views import View
 
 # a person from root to furthest joint, metres: a crouched toddler to a very tall adult's reach
 SMALLEST, LARGEST = 0.15, 3.0

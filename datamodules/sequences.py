@@ -6,12 +6,9 @@ from functools import cached_property
 from hashlib import blake2b
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from datamodules.cameras import Camera, normalize_screen, project, world_to_camera
-from datamodules.checks import check_view
-from datamodules.errors import DataError
+from datamodules.cameras import Camera
 from datamodules.skeletons import Skeleton
 
 Float32 = NDArray[np.float32]
@@ -28,24 +25,6 @@ class Segment:
     take: str
     camera: Camera
     fps: float
-
-
-@dataclass(frozen=True)
-class View:
-    """What a source hands over for one sequence, before it joins the flat arrays.
-
-    Attributes:
-        keypoints: (F, J, 2) pixels, or (F, J, 3) with a score.
-        joints: (F, J, 3) metres, camera frame, with their place in the scene.
-    """
-
-    subject: str
-    action: str
-    take: str
-    camera: Camera
-    fps: float
-    keypoints: Float32
-    joints: Float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,55 +73,3 @@ class PoseSequences:
         digest.update(np.ascontiguousarray(self.joints).data)
         digest.update(repr((self.segments, self.skeleton.name, dict(self.splits))).encode())
         return digest.hexdigest()
-
-
-def view_world(
-    world: Float32, camera: Camera, *, subject: str, action: str, take: str, fps: float
-) -> View:
-    """Film world joints (F, J, 3), in metres, with a virtual camera."""
-    joints = world_to_camera(torch.from_numpy(world).double(), camera)
-    return View(
-        subject=subject,
-        action=action,
-        take=take,
-        camera=camera,
-        fps=fps,
-        keypoints=project(joints, camera).float().numpy(),
-        joints=joints.float().numpy(),
-    )
-
-
-def assemble(
-    views: Sequence[View],
-    skeleton: Skeleton,
-    splits: Mapping[str, tuple[str, ...]],
-    title: str,
-) -> PoseSequences:
-    """Check the views and join them into flat arrays.
-
-    Raises:
-        DataError: nothing to join, a wrong joint count, values that are not finite, 2D and 3D of
-            different lengths, a unit that cannot be metres or pixels, or an empty sequence.
-    """
-    if not views:
-        raise DataError(f"{title} holds no sequences: check the folder and the file names.")
-    for view in views:
-        check_view(view, len(skeleton.joints))
-    stops = np.cumsum([len(view.joints) for view in views]).tolist()
-    return PoseSequences(
-        keypoints=np.concatenate([_normalized(view) for view in views]),
-        joints=np.concatenate([view.joints - view.joints[:, :1] for view in views]),
-        segments=tuple(
-            Segment(stop - len(v.joints), stop, v.subject, v.action, v.take, v.camera, v.fps)
-            for v, stop in zip(views, stops, strict=True)
-        ),
-        skeleton=skeleton,
-        splits=splits,
-        title=title,
-    )
-
-
-def _normalized(view: View) -> Float32:
-    points = torch.from_numpy(view.keypoints[..., :2]).double()
-    screen = normalize_screen(points, view.camera).float().numpy()
-    return np.concatenate([screen, view.keypoints[..., 2:]], axis=-1)

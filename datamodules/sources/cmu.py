@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from datamodules.cameras import human36m_cameras, looked_at
 from datamodules.errors import DataError
-from datamodules.sequences import PoseSequences, View, assemble, view_world
+from datamodules.sequences import PoseSequences
 from datamodules.skeletons import H36M17
 from datamodules.sources.asf import read_asf
 from datamodules.sources.cmu_joints import FPS, world_joints
 from datamodules.sources.source import Source
+from datamodules.views import View, assemble, view_world
 
 _SHORTEST = 25  # frames
 _RIGS = {"train": ("S5", "S1", "S6", "S7", "S8"), "test": ("S9", "S11")}

@@ -7,10 +7,11 @@ import numpy as np
 from datamodules.cameras import human36m_cameras
 from datamodules.errors import DataError
 from datamodules.safe_npz import load_npz
-from datamodules.sequences import Float32, PoseSequences, assemble
+from datamodules.sequences import Float32, PoseSequences
 from datamodules.skeletons import H36M17
 from datamodules.sources.layout import as_array, check_joint_order, entry, read_views
 from datamodules.sources.source import Source
+from datamodules.views import assemble
 
 # of the 32 recorded joints, those that are joints of the body and recorded once
 _KEPT = [0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27]

@@ -8,7 +8,8 @@ import torch
 
 from datamodules.cameras import Camera, world_to_camera
 from datamodules.errors import DataError
-from datamodules.sequences import Float32, View
+from datamodules.sequences import Float32
+from datamodules.views import View
 
 
 def read_views(

@@ -9,10 +9,11 @@ import numpy as np
 from datamodules.cameras import Camera
 from datamodules.errors import DataError
 from datamodules.safe_npz import load_npz
-from datamodules.sequences import PoseSequences, assemble
+from datamodules.sequences import PoseSequences
 from datamodules.skeletons import H36M17
 from datamodules.sources.layout import check_joint_order, entry, read_views
 from datamodules.sources.source import Source
+from datamodules.views import assemble
 
 
 class PoseNpz(Source):

@@ -11,11 +11,12 @@ import numpy as np
 import yaml
 
 from datamodules.cameras import human36m_cameras
-from datamodules.sequences import Float32, PoseSequences, assemble, view_world
+from datamodules.sequences import Float32, PoseSequences
 from datamodules.skeletons import H36M17
 from datamodules.sources.motion.body import pose_body
 from datamodules.sources.motion.choreography import LIMBS, act, wander
 from datamodules.sources.source import Source
+from datamodules.views import assemble, view_world
 
 FPS = 50.0
 _SPLITS = {"train": ("S1", "S5", "S6", "S7", "S8"), "test": ("S9", "S11")}

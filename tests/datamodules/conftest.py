@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from datamodules.cameras import human36m_cameras
-from datamodules.sequences import view_world
+from datamodules.views import view_world
 
 HUMAN36M_SUBJECTS = ("S1", "S5", "S6", "S7", "S8", "S9", "S11")
 # where the 17 joints stand among the 32 recorded ones

@@ -77,7 +77,7 @@ def test_subjects_of_ones_own_choice(source):
 
 @pytest.mark.parametrize("kind", [SubjectProtocol, RarePoseProtocol])
 def test_the_validation_subject_is_not_trained_on(source, kind):
-    protocol = ready(kind(source, val_subject="S6"), "validate")
+    protocol = ready(kind(source=source, val_subject="S6"), "validate")
     assert_all_frames(protocol, "val", {"S6"})
     assert_all_frames(protocol, "train", TRAIN - {"S6"})
     assert set(subjects_of(protocol, "test")) <= TEST
@@ -102,7 +102,7 @@ def test_the_validation_subject_is_not_trained_on(source, kind):
 @pytest.mark.parametrize("kind", [SubjectProtocol, RarePoseProtocol])
 def test_subjects_that_cannot_be(source, kind, options, phrase):
     with pytest.raises(DataError) as error:
-        ready(kind(source, **options))
+        ready(kind(source=source, **options))
     assert phrase in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -170,7 +170,7 @@ def test_batches_become_windows_of_the_methods_receptive_field(source):
 
 
 def test_the_groupings_name_the_numbers_of_a_batch(source):
-    protocol = ready(RarePoseProtocol(source, rarest=50))
+    protocol = ready(RarePoseProtocol(source=source, rarest=50))
     groupings = protocol.groupings()
     assert groupings["action"] == ["Directions", "WalkDog"]
     tenths = "00-10 10-20 20-30 30-40 40-50 50-60 60-70 70-80 80-90 90-100"
@@ -212,7 +212,7 @@ def frames_and_occurrences(protocol, reference, stride=1, **options):
     ids=["paper", "wider", "released code", "train"],
 )
 def test_rare_poses_have_the_lowest_occurrence(source, options, counted):
-    protocol = ready(RarePoseProtocol(source, rarest=20, **options))
+    protocol = ready(RarePoseProtocol(source=source, rarest=20, **options))
     test, occurrences = frames_and_occurrences(protocol, **counted)
     chosen = protocol.frames["test"]
     assert len(chosen) == round(0.2 * len(test))
@@ -226,7 +226,7 @@ def test_rare_poses_have_the_lowest_occurrence(source, options, counted):
 
 def test_the_options_choose_different_poses(source):
     chosen = [
-        frozenset(ready(RarePoseProtocol(source, **options)).frames["test"].tolist())
+        frozenset(ready(RarePoseProtocol(source=source, **options)).frames["test"].tolist())
         for options in ({}, {"sigma": 0.02}, {"reference": "train"}, {"kernel": "laplacian"})
     ]
     assert len(set(chosen)) == 4
@@ -234,7 +234,7 @@ def test_the_options_choose_different_poses(source):
 
 def test_rarer_is_a_subset_and_all_is_all(source):
     ten, twenty, every = (
-        ready(RarePoseProtocol(source, rarest=percent)).frames["test"].tolist()
+        ready(RarePoseProtocol(source=source, rarest=percent)).frames["test"].tolist()
         for percent in (10, 20, 100)
     )
     assert ten == twenty[: len(ten)] == every[: len(ten)]
@@ -245,7 +245,7 @@ def test_rarer_is_a_subset_and_all_is_all(source):
 
 
 def test_rarity_bins_are_tenths_of_the_test_poses(source):
-    protocol = ready(RarePoseProtocol(source, rarest=30))
+    protocol = ready(RarePoseProtocol(source=source, rarest=30))
     test, occurrences = frames_and_occurrences(protocol, "test", sigma=0.2)
     column = protocol.labels()["rarity"]
     bins = column[test]
@@ -263,4 +263,4 @@ def test_rarity_bins_are_tenths_of_the_test_poses(source):
 @pytest.mark.parametrize("percent", [0, -5, 101])
 def test_percentages_that_cannot_be(source, percent):
     with pytest.raises(DataError, match=f"percent is {percent}"):
-        ready(RarePoseProtocol(source, rarest=percent))
+        ready(RarePoseProtocol(source=source, rarest=percent))
