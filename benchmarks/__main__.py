@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--ref DIR]`: how many times as long the other way takes."""
+"""`python -m benchmarks [--ref DIR]`: how many times ours the other way takes."""
 
 import argparse
 from pathlib import Path
@@ -15,7 +15,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ref", type=Path, help="a clone of the released SRNet code")
     options = parser.parse_args()
-    table = Table("this suite", "against", "times as fast", "least to most")
+    table = Table("this suite", "against", "times ours", "least to most")
     for part in (networks.measure(options.ref), data.measure()):
         for ratio in track(part, description="measuring", transient=True):
             spread = f"{ratio.low:,.2f} to {ratio.high:,.2f}"

@@ -1,12 +1,13 @@
 """Rarity and loading against their plain forms."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import torch
 
 from benchmarks.timing import Ratio, compare
-from datamodules.index_batches import IndexBatches
+from datamodules.index_batches import IndexBatches, index_loader
 from datamodules.rarity import occurrence
 from datamodules.sequences import PoseSequences
 from datamodules.sources.synthetic import SyntheticMocap
@@ -19,11 +20,17 @@ BATCH, BATCHES = 1024, 10
 def measure() -> Iterator[Ratio]:
     """The data's ratios."""
     sequences = SyntheticMocap().load()
+    yield _rarity(sequences)
+    for frames in (1, 27, 243):
+        yield from _loading(sequences, frames)
+
+
+def _rarity(sequences: PoseSequences) -> Ratio:
     turns = np.random.default_rng(0).permutation(len(sequences))[: POSES // 4]
     base = sequences.joints[turns]
     noise = np.random.default_rng(1).normal(scale=0.01, size=(4, *base.shape)).astype(np.float32)
     poses = (base + noise * (np.arange(17) > 0)[:, None]).reshape(-1, 17, 3)
-    yield compare(
+    return compare(
         f"occurrence of {len(poses):,} poses",
         lambda: occurrence(poses, poses, 0.2),
         f"all pairs, from {SOME:,} against {SOME * 10:,}",
@@ -31,30 +38,60 @@ def measure() -> Iterator[Ratio]:
         pairs=3,
         scale=len(poses) ** 2 / (SOME * SOME * 10),
     )
-    pairs = torch.cartesian_prod(torch.arange(len(sequences)), torch.arange(2))
-    batches = [b for b, _ in zip(IndexBatches(pairs, BATCH, True), range(BATCHES), strict=False)]
-    for frames in (1, 27, 243):
-        windows = PoseWindows(sequences, frames)
-        yield compare(
-            f"{BATCHES} batches of {frames}-frame windows by index",
-            lambda w=windows: [w(batch) for batch in batches],
-            "windows built one by one on the host",
-            lambda t=frames: [_built(sequences, batch.numpy(), t) for batch in batches],
-            pairs=3,
-        )
 
 
-def _built(sequences: PoseSequences, batch: np.ndarray, frames: int) -> torch.Tensor:
+def _loading(sequences: PoseSequences, frames: int) -> Iterator[Ratio]:
+    """An epoch over some frames of all sequences, in a new order, and what the windows take."""
+    everything = torch.cartesian_prod(torch.arange(len(sequences)), torch.arange(2))
+    turns = torch.randperm(len(everything), generator=torch.Generator().manual_seed(0))
+    pairs = everything[turns[: BATCH * BATCHES]]
+    windows = PoseWindows(sequences, frames)
+    loader = index_loader(IndexBatches(pairs, BATCH, shuffle=True))
+
+    def by_index() -> None:
+        for batch in loader:
+            windows(batch)
+
+    def on_the_host() -> None:
+        for batch in pairs[torch.randperm(len(pairs))].split(BATCH):
+            _built(sequences, batch.numpy(), frames)
+            _built(sequences, batch.numpy(), 1, "joints")
+
+    yield compare(
+        f"{BATCHES} batches of {frames}-frame windows by index",
+        by_index,
+        "windows built one by one on the host",
+        on_the_host,
+        pairs=5,
+    )
+    held = sum(array.nbytes for array in windows._arrays.values()) + everything.nbytes
+    batch = windows(pairs[:1])
+    built = len(everything) * (batch["keypoints"].nbytes + batch["joints"].nbytes)
+    memory = built / held
+    what = f"memory of {frames}-frame windows by index"
+    yield Ratio(what, "all windows built, as float32", memory, memory, memory)
+
+
+def _built(
+    sequences: PoseSequences,
+    batch: np.ndarray,
+    frames: int,
+    name: Literal["keypoints", "joints"] = "keypoints",
+) -> torch.Tensor:
     """A batch as the released loaders fill it: window by window, padded at the ends, float64."""
-    filled = np.empty((len(batch), frames, 17, 2))
+    points = getattr(sequences, name)
+    filled = np.empty((len(batch), frames, *points.shape[1:]))
     starts = [segment.start for segment in sequences.segments]
+    owners = np.searchsorted(starts, batch[:, 0], side="right") - 1
     mirror, reach = sequences.skeleton.mirror, frames // 2
-    for row, (frame, flipped) in enumerate(batch):
-        segment = sequences.segments[np.searchsorted(starts, frame, side="right") - 1]
+    for row, (owner, (frame, flipped)) in enumerate(zip(owners, batch.tolist(), strict=True)):
+        segment = sequences.segments[owner]
         low, high = max(segment.start, frame - reach), min(segment.stop, frame + reach + 1)
         before, after = low - (frame - reach), frame + reach + 1 - high
-        window = sequences.keypoints[low:high]
-        filled[row] = np.pad(window, ((before, after), (0, 0), (0, 0)), "edge")
+        window = points[low:high]
+        if before or after:
+            window = np.pad(window, ((before, after), (0, 0), (0, 0)), "edge")
+        filled[row] = window
         if flipped:
             filled[row, ..., 0] *= -1
             filled[row] = filled[row][:, mirror]

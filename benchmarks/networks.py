@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from benchmarks.official import official_network
-from benchmarks.plain import padded_product, plain_copy
+from benchmarks.plain import padded_product, padded_weights, plain_copy
 from benchmarks.timing import Ratio, compare
 from datamodules.skeletons import H36M17
 from lightning_modules.networks.grouped import GroupedLinear, share
@@ -34,14 +34,7 @@ def measure(ref: Path | None) -> Iterator[Ratio]:
         yield compare(f"{name}, step", step, "a loop over parts", _step(plain, keypoints, joints))
         yield compare(f"{name}, forward", forward, "a loop over parts", _forward(plain, keypoints))
         yield compare(f"{name}, step", step, "FC's step", _step(dense, keypoints, joints))
-        layer = GroupedLinear(widths := share(width, [8, 8, 10, 8, 8]), widths)
-        features = torch.rand(BATCH, width)
-        yield compare(
-            f"grouped product, {width} channels",
-            lambda layer=layer, x=features: layer(x).sum().backward(),
-            "parts padded to one batched product",
-            lambda layer=layer, x=features: padded_product(layer, x).sum().backward(),
-        )
+        yield from (_grouped(width, batch) for batch in (BATCH, BATCH // 4))
         if ref and width == 1024:
             theirs, frames = official_network(ref), keypoints[:, None]
             theirs_step = _step(theirs, frames, joints[:, None])
@@ -51,8 +44,22 @@ def measure(ref: Path | None) -> Iterator[Ratio]:
             )
 
 
+def _grouped(width: int, batch: int) -> Ratio:
+    """A hidden layer's products, forward and backward; the padded ones hold their weights so."""
+    layer = GroupedLinear(widths := share(width, [8, 8, 10, 8, 8]), widths)
+    held = padded_weights(layer).detach().requires_grad_()
+    features = torch.randn(batch, width, requires_grad=True)
+    gradient = torch.randn(batch, width)
+    return compare(
+        f"grouped product, {width} channels, batch {batch}",
+        lambda: layer(features).backward(gradient),
+        "parts padded to one batched product",
+        lambda: padded_product(layer, features, held).backward(gradient),
+    )
+
+
 def _step(network: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> Callable[[], None]:
-    optimizer = torch.optim.Adam(network.parameters(), amsgrad=True)
+    optimizer = torch.optim.Adam(network.parameters(), amsgrad=True, fused=True)
 
     def step() -> None:
         network.train()

@@ -27,8 +27,10 @@ class PlainSplitRecombine(nn.Module):
             place += total - width
             self.maps.append(own)
             self.contexts.append(context)
-            self.norms.append(nn.BatchNorm1d(1))
-        self.to(layer.context.weight)
+            norm = nn.BatchNorm1d(1).to(weight)
+            for name in ("weight", "bias", "running_mean", "running_var"):
+                getattr(norm, name).data.copy_(getattr(layer.norm, name)[number : number + 1])
+            self.norms.append(norm)
 
     def forward(self, features: Tensor) -> Tensor:
         """Map (B, all parts' channels) to (B, all parts' new channels)."""
@@ -49,19 +51,30 @@ def plain_copy(network: LiftingNetwork) -> LiftingNetwork:
     return network
 
 
-def padded_product(layer: GroupedLinear, features: Tensor) -> Tensor:
-    """A grouped layer as one batched product over parts padded to the widest."""
+def padded_weights(layer: GroupedLinear) -> Tensor:
+    """A grouped layer's matrices, padded to the widest: (parts, out, in)."""
     widest_in = max(layer.in_widths)
     widest_out = max(len(weight) for weight in layer.weights)
-    weights = torch.stack(
+    return torch.stack(
         [
             nn.functional.pad(w, (0, widest_in - w.shape[1], 0, widest_out - w.shape[0]))
             for w in layer.weights
         ]
     )
+
+
+def padded_product(layer: GroupedLinear, features: Tensor, weights: Tensor | None = None) -> Tensor:
+    """A grouped layer as one batched product over parts padded to the widest.
+
+    Args:
+        layer: the layer.
+        features: (B, sum of in_widths).
+        weights: `padded_weights(layer)`, where they are held so.
+    """
+    weights = padded_weights(layer) if weights is None else weights
     parts = torch.stack(
         [
-            nn.functional.pad(part, (0, widest_in - part.shape[1]))
+            nn.functional.pad(part, (0, weights.shape[2] - part.shape[1]))
             for part in features.split(layer.in_widths, dim=1)
         ]
     )

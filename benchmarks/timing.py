@@ -5,10 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
+# seconds: below it a timing is mostly noise
+_LEAST = 0.1
+
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times as long the other way takes: median, least and most over the pairs."""
+    """How many times ours the other way takes: median, least and most over the pairs."""
 
     what: str
     against: str
@@ -17,11 +20,12 @@ class Ratio:
     high: float
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Wall time of one call."""
+def seconds(work: Callable[[], object], calls: int = 1) -> float:
+    """Wall time of a call, the mean of several."""
     start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+    for _ in range(calls):
+        work()
+    return (time.perf_counter() - start) / calls
 
 
 def compare(
@@ -32,7 +36,9 @@ def compare(
     pairs: int = 9,
     scale: float = 1.0,
 ) -> Ratio:
-    """Time two ways in turn, after a call of each that does not count.
+    """Time two ways in turn, after two calls of each that do not count.
+
+    Short work is called several times a timing, by the second call's time.
 
     Args:
         what: name of our way.
@@ -44,8 +50,9 @@ def compare(
     """
     ours()
     other()
+    calls, other_calls = (max(1, round(_LEAST / seconds(work))) for work in (ours, other))
     ratios = []
     for _ in range(pairs):
-        mine = seconds(ours)
-        ratios.append(scale * seconds(other) / mine)
+        mine = seconds(ours, calls)
+        ratios.append(scale * seconds(other, other_calls) / mine)
     return Ratio(what, against, median(ratios), min(ratios), max(ratios))

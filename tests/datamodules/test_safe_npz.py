@@ -58,7 +58,7 @@ def refused(path):
 
 
 def assert_same(got, expected):
-    assert isinstance(got, expected.__class__)
+    assert type(got) is type(expected)
     if isinstance(expected, dict):
         assert list(got) == list(expected)
         for key in expected:

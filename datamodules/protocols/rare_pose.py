@@ -1,77 +1,17 @@
-"""Protocols: which frames train a method, and which ones it is judged on."""
+"""RarePoseProtocol: the Subject Protocol, judged on rare poses alone."""
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.errors import DataError
-from datamodules.pose_data import Frames, PoseDataModule
+from datamodules.pose_data import Frames
+from datamodules.protocols.subject import SubjectProtocol
 from datamodules.rarity import occurrence, rarity_bins
 from datamodules.rarity import rarest as lowest
 from datamodules.sequences import PoseSequences
 from datamodules.sources.source import Source
-
-
-class SubjectProtocol(PoseDataModule):
-    """Train on some subjects, test on others: all their frames, from all cameras.
-
-    On Human3.6M S1, S5, S6, S7, S8 against S9, S11, at 50 Hz: 17 joints in metres, relative to the
-    root, in the camera frame. No test frame selects anything: the weights are those of the last
-    epoch, or chosen on a training subject that is held out.
-
-    Args:
-        source: what reads the data; generated motion when none is given.
-        train_subjects: those of the data set's own split when not given.
-        test_subjects: those of the data set's own split when not given.
-        val_subject: a training subject to hold out for validation; the papers hold none out.
-        kwargs: of PoseDataModule.
-    """
-
-    def __init__(
-        self,
-        source: Source | None = None,
-        train_subjects: Sequence[str] | None = None,
-        test_subjects: Sequence[str] | None = None,
-        val_subject: str | None = None,
-        **kwargs: Any,  # noqa: ANN401
-    ) -> None:
-        super().__init__(source, **kwargs)
-        self.train_subjects = train_subjects
-        self.test_subjects = test_subjects
-        self.val_subject = val_subject
-
-    def parts(self) -> dict[str, tuple[str, ...]]:
-        """The subjects of "train", "val" and "test".
-
-        Raises:
-            DataError: a subject that the data do not have, or that is on both sides.
-        """
-        splits = self.sequences.splits
-        train = tuple(self.train_subjects or splits["train"])
-        test = tuple(self.test_subjects or splits["test"])
-        if unknown := sorted({*train, *test} - set(self.sequences.subjects)):
-            raise DataError(
-                f"There is no subject {', '.join(unknown)} in {self.sequences.title}: it has "
-                f"{', '.join(self.sequences.subjects)}."
-            )
-        if both := sorted(set(train) & set(test)):
-            raise DataError(f"{', '.join(both)} would be trained and tested on: keep them apart.")
-        if self.val_subject is None:
-            return {"train": train, "val": (), "test": test}
-        if self.val_subject not in train or len(train) == 1:
-            raise DataError(
-                f"{self.val_subject} cannot be held out for validation: name one of the training "
-                f"subjects ({', '.join(train)}), and leave another one to train on."
-            )
-        rest = tuple(subject for subject in train if subject != self.val_subject)
-        return {"train": rest, "val": (self.val_subject,), "test": test}
-
-    def pick(self) -> dict[str, Frames]:
-        """All frames of the subjects of each part."""
-        return {part: self.sequences.frames_of(names) for part, names in self.parts().items()}
 
 
 class RarePoseProtocol(SubjectProtocol):
