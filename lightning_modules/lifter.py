@@ -1,5 +1,6 @@
 """PoseLifter: the contract that all methods share."""
 
+from collections.abc import Callable, Iterable
 from typing import cast
 
 import torch
@@ -15,18 +16,21 @@ from metrics import MPJPE, PAMPJPE
 from metrics.pose_error import Average, PoseError
 
 MILLIMETRES = 1000.0
+WINDOWS_AT_ONCE = 1024
 
 
 class PoseLifter(LightningModule):
     """Lifts windows of 2D keypoints to the 3D pose of their middle frame.
 
     A method overrides `forward` and, where its paper has others, `loss` and
-    `configure_optimizers`; never the steps. Data and networks speak metres, relative to the root,
-    in the camera frame; metrics speak millimetres, and here one becomes the other.
+    `configure_optimizers`; never the steps. One whose windows share work also overrides
+    `forward_span`. Data and networks speak metres, relative to the root, in the camera frame;
+    metrics speak millimetres, and here one becomes the other.
 
     Args:
         skeleton: name of the joint layout.
         receptive_field: T, frames a window.
+        causal: a window ends at its frame instead of being centred on it, for use as frames come.
         lr: learning rate of Adam (AMSGrad).
         lr_decay: factor on the learning rate after every epoch.
         bn_momentum_end: batch normalisation's momentum falls exponentially from 0.1 towards this
@@ -38,6 +42,7 @@ class PoseLifter(LightningModule):
         self,
         skeleton: str = "h36m17",
         receptive_field: int = 1,
+        causal: bool = False,
         lr: float = 1e-3,
         lr_decay: float = 0.95,
         bn_momentum_end: float = 0.001,
@@ -47,6 +52,7 @@ class PoseLifter(LightningModule):
         self.save_hyperparameters()
         self.skeleton = SKELETONS[skeleton]
         self.receptive_field = receptive_field
+        self.causal = causal
         self.lr = lr
         self.lr_decay = lr_decay
         self.bn_momentum_end = bn_momentum_end
@@ -66,12 +72,37 @@ class PoseLifter(LightningModule):
         schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=self.lr_decay)
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
+    @property
+    def shares_windows(self) -> bool:
+        """Whether `forward_span` computes once what overlapping windows have in common."""
+        return False
+
+    def forward_span(self, span: Tensor) -> Tensor:
+        """Lift all windows of a stretch of frames, (N + T - 1, J, 2), to joints (N, J, 3)."""
+        windows = span.unfold(0, self.receptive_field, 1).movedim(-1, 1)
+        return torch.cat([self(chunk) for chunk in windows.split(WINDOWS_AT_ONCE)])
+
     def lift(self, keypoints: Tensor) -> Tensor:
         """As `forward`; with `flip_test` the mean with the mirrored window's prediction."""
-        keypoints = keypoints.to(self.dtype)
-        if not self.flip_test:
-            return self(keypoints)
-        return (self(keypoints) + self._mirror(self(self._mirror(keypoints)))) / 2
+        return self._flip_averaged(self, keypoints)
+
+    def lift_sequence(self, keypoints: Tensor) -> Tensor:
+        """Lift every frame of a video, (F, J, 2) in [-1, 1] by image width, to joints (F, J, 3).
+
+        Past its ends the first and last frames are repeated. The result is that of `lift` on every
+        frame's window, and no window is built.
+        """
+        after = 0 if self.causal else self.receptive_field // 2
+        before = self.receptive_field - 1 - after
+        padded = torch.cat(
+            [keypoints[:1].expand(before, -1, -1), keypoints, keypoints[-1:].expand(after, -1, -1)]
+        )
+        return self._flip_averaged(self.forward_span, padded)
+
+    def annealed(self) -> Iterable[nn.Module]:
+        """The normalisations whose momentum falls: all but the gates'."""
+        norms = (module for module in self.modules() if isinstance(module, nn.BatchNorm1d))
+        return (norm for norm in norms if not isinstance(norm, GateNorm))
 
     def setup(self, stage: str) -> None:
         """Make the metrics, for the groups that the protocol reports."""
@@ -86,9 +117,8 @@ class PoseLifter(LightningModule):
         assert self.trainer.max_epochs is not None
         progress = self.current_epoch / max(1, self.trainer.max_epochs)
         momentum = 0.1 * (self.bn_momentum_end / 0.1) ** progress
-        for module in self.modules():
-            if isinstance(module, nn.BatchNorm1d) and not isinstance(module, GateNorm):
-                module.momentum = momentum
+        for norm in self.annealed():
+            norm.momentum = momentum
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """One step on a batch as the protocols make them."""
@@ -106,7 +136,7 @@ class PoseLifter(LightningModule):
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
         """The frame numbers (B,) and predicted joints (B, J, 3) of a batch, in metres."""
-        return {"index": batch["index"], "joints": self.lift(batch["keypoints"])}
+        return {"index": batch["index"], "joints": self._lift_batch(batch)}
 
     def on_validation_epoch_end(self) -> None:
         """Log the errors over all ranks."""
@@ -117,9 +147,27 @@ class PoseLifter(LightningModule):
         self._log_errors("test")
 
     def _evaluate(self, batch: dict[str, Tensor]) -> None:
-        predicted = self.lift(batch["keypoints"]).double() * MILLIMETRES
+        predicted = self._lift_batch(batch).double() * MILLIMETRES
         for grouping, errors in self._errors_by_grouping():
             errors.update(predicted, batch["joints"].double() * MILLIMETRES, batch[grouping])
+
+    def _lift_batch(self, batch: dict[str, Tensor]) -> Tensor:
+        """Lift a batch's windows, or the stretches of frames that they come from where it pays."""
+        windows = batch["keypoints"]
+        if self.shares_windows:
+            places = torch.stack([batch["index"], batch["sequence"]])
+            follows = (places.diff() == places.new_tensor([[1], [0]])).all(0)
+            runs = windows.tensor_split((1 + (~follows).nonzero()[:, 0]).cpu())
+            if len(windows) > len(runs) * self.receptive_field:
+                spans = (torch.cat([run[0], run[1:, -1]]) for run in runs)
+                return torch.cat([self._flip_averaged(self.forward_span, span) for span in spans])
+        return self.lift(windows)
+
+    def _flip_averaged(self, lift: Callable[[Tensor], Tensor], keypoints: Tensor) -> Tensor:
+        keypoints = keypoints.to(self.dtype)
+        if not self.flip_test:
+            return lift(keypoints)
+        return (lift(keypoints) + self._mirror(lift(self._mirror(keypoints)))) / 2
 
     def _log_errors(self, stage: str) -> None:
         for grouping, errors in self._errors_by_grouping():
