@@ -37,6 +37,22 @@ class Skeleton:
             order[a], order[b] = b, a
         return order
 
+    def partition(self, count: int) -> Groups:
+        """The body parts with every joint in one of them.
+
+        The root stays with the first part that has a joint of neither side: the torso, or what
+        stands for it.
+
+        Raises:
+            ValueError: there is no such split.
+        """
+        if count not in self.groups:
+            known = ", ".join(map(str, self.groups))
+            raise ValueError(f"There is no split into {count} body parts: choose {known}.")
+        paired = {*self.left, *self.right}
+        middle = next(g for g in self.groups[count] if len(g) == 1 or not paired.issuperset(g[1:]))
+        return tuple(group if group is middle else group[1:] for group in self.groups[count])
+
     @property
     def bones(self) -> list[tuple[int, int]]:
         """The (parent, child) pairs."""
@@ -82,24 +98,12 @@ _LEFT_ARM, _RIGHT_ARM = (11, 12, 13), (14, 15, 16)
 
 H36M17 = Skeleton(
     name="h36m17",
-    joints=(
-        "hip",
-        "right_hip",
-        "right_knee",
-        "right_foot",
-        "left_hip",
-        "left_knee",
-        "left_foot",
-        "spine",
-        "thorax",
-        "neck",
-        "head",
-        "left_shoulder",
-        "left_elbow",
-        "left_wrist",
-        "right_shoulder",
-        "right_elbow",
-        "right_wrist",
+    joints=tuple(
+        (
+            "hip right_hip right_knee right_foot left_hip left_knee left_foot spine thorax "
+            "neck head left_shoulder left_elbow left_wrist right_shoulder right_elbow "
+            "right_wrist"
+        ).split()
     ),
     parents=(-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15),
     left=(4, 5, 6, 11, 12, 13),
@@ -116,4 +120,19 @@ H36M17 = Skeleton(
     },
 )
 
-SKELETONS = {skeleton.name: skeleton for skeleton in (H36M17,)}
+HUMANEVA15 = Skeleton(
+    name="humaneva15",
+    joints=tuple(
+        (
+            "pelvis thorax left_shoulder left_elbow left_wrist right_shoulder right_elbow "
+            "right_wrist left_hip left_knee left_ankle right_hip right_knee right_ankle "
+            "head"
+        ).split()
+    ),
+    parents=(-1, 0, 1, 2, 3, 1, 5, 6, 0, 8, 9, 0, 11, 12, 1),
+    left=(2, 3, 4, 8, 9, 10),
+    right=(5, 6, 7, 11, 12, 13),
+    groups={5: _with_root((11, 12, 13), (8, 9, 10), (1, 14), (2, 3, 4), (5, 6, 7))},
+)
+
+SKELETONS = {skeleton.name: skeleton for skeleton in (H36M17, HUMANEVA15)}

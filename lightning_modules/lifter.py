@@ -32,6 +32,7 @@ class PoseLifter(LightningModule):
         receptive_field: T, frames a window.
         causal: a window ends at its frame instead of being centred on it, for use as frames come.
         lr: learning rate of Adam (AMSGrad).
+        weight_decay: of AdamW, which is Adam where it is 0.
         lr_decay: factor on the learning rate after every epoch.
         bn_momentum_end: batch normalisation's momentum falls exponentially from 0.1 towards this
             over the epochs, gates excepted; 0.1 keeps it.
@@ -44,6 +45,7 @@ class PoseLifter(LightningModule):
         receptive_field: int = 1,
         causal: bool = False,
         lr: float = 1e-3,
+        weight_decay: float = 0.0,
         lr_decay: float = 0.95,
         bn_momentum_end: float = 0.001,
         flip_test: bool = True,
@@ -54,6 +56,7 @@ class PoseLifter(LightningModule):
         self.receptive_field = receptive_field
         self.causal = causal
         self.lr = lr
+        self.weight_decay = weight_decay
         self.lr_decay = lr_decay
         self.bn_momentum_end = bn_momentum_end
         self.flip_test = flip_test
@@ -67,8 +70,14 @@ class PoseLifter(LightningModule):
         return F.l1_loss(predicted, joints)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Adam with AMSGrad, its rate decaying every epoch."""
-        optimizer = torch.optim.Adam(self.parameters(), lr=self.lr, amsgrad=True, fused=True)
+        """AdamW with AMSGrad on what is not frozen, its rate decaying every epoch."""
+        optimizer = torch.optim.AdamW(
+            [weight for weight in self.parameters() if weight.requires_grad],
+            lr=self.lr,
+            weight_decay=self.weight_decay,
+            amsgrad=True,
+            fused=True,
+        )
         schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=self.lr_decay)
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 

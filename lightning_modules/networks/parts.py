@@ -1,0 +1,119 @@
+"""Layers over G body parts at once: features (G, N, C), every part with weights of its own."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lightning_modules.networks.dropout import keep_mask
+
+
+class PartLinear(nn.Module):
+    """One linear map a part, as one batched product.
+
+    Args:
+        parts: G.
+        in_width: channels of the input.
+        out_width: channels of the output.
+        bias: whether it has one.
+    """
+
+    def __init__(self, parts: int, in_width: int, out_width: int, bias: bool = False) -> None:
+        super().__init__()
+        bound = 1 / math.sqrt(in_width)
+        self.weight = nn.Parameter(torch.empty(parts, out_width, in_width).uniform_(-bound, bound))
+        shape = (parts, 1, out_width)
+        self.bias = nn.Parameter(torch.empty(shape).uniform_(-bound, bound)) if bias else None
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (G, N, in_width) to (G, N, out_width)."""
+        if self.bias is None:
+            return torch.bmm(features, self.weight.mT)
+        return torch.baddbmm(self.bias, features, self.weight.mT)
+
+
+class PartActivation(nn.Module):
+    """Batch normalisation of every part's channels, LeakyReLU and dropout.
+
+    Dropout's factor 1 / (1 - p) goes into the normalisation's own scale, which LeakyReLU passes on.
+
+    Args:
+        parts: G.
+        width: C.
+        dropout: p.
+        slope: of LeakyReLU below zero; 0.2 in the released RIE code.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, parts: int, width: int, dropout: float, slope: float = 0.2) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.slope = slope
+        self.momentum = 0.1
+        self.weight = nn.Parameter(torch.ones(parts, width))
+        self.bias = nn.Parameter(torch.zeros(parts, width))
+        self.register_buffer("running_mean", torch.zeros(parts, width))
+        self.register_buffer("running_var", torch.ones(parts, width))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (G, N, C) to the same shape."""
+        drops = self.training and self.dropout > 0
+        factor = 1 / (1 - self.dropout) if drops else 1.0
+        tables = (self.running_mean, self.running_var, self.weight * factor, self.bias * factor)
+        normal = torch.stack(
+            [
+                F.batch_norm(part, *table, self.training, self.momentum)
+                for part, *table in zip(features, *tables, strict=True)
+            ]
+        )
+        active = F.leaky_relu(normal, self.slope, inplace=True)
+        return active * keep_mask(active.shape, self.dropout, active.device) if drops else active
+
+
+class PartMLP(nn.Module):
+    """The fully connected block of the Feature Fusion Network (RIE, Sec. 3.1; after Martinez et al.).
+
+    A linear layer, residual blocks of two, all followed by normalisation, LeakyReLU and dropout;
+    then a linear layer.
+
+    Args:
+        parts: G.
+        in_width: channels of the input.
+        out_widths: channels of each part's output.
+        num_blocks: residual blocks.
+        hidden: channels between.
+        dropout: probability.
+    """
+
+    def __init__(
+        self,
+        parts: int,
+        in_width: int,
+        out_widths: Sequence[int],
+        num_blocks: int = 1,
+        hidden: int = 1024,
+        dropout: float = 0.25,
+    ) -> None:
+        super().__init__()
+
+        def layer(width: int) -> nn.Sequential:
+            return nn.Sequential(
+                PartLinear(parts, width, hidden, bias=True), PartActivation(parts, hidden, dropout)
+            )
+
+        self.input = layer(in_width)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(layer(hidden), layer(hidden)) for _ in range(num_blocks)
+        )
+        self.outputs = nn.ModuleList(nn.Linear(hidden, width) for width in out_widths)
+
+    def forward(self, features: Tensor) -> list[Tensor]:
+        """Map (G, N, in_width) to each part's (N, out_width)."""
+        features = self.input(features)
+        for block in self.blocks:
+            features = features + block(features)
+        return [output(part) for output, part in zip(self.outputs, features, strict=True)]
