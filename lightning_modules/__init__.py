@@ -2,6 +2,7 @@
 
 from lightning_modules.fc_baseline import FCBaseline
 from lightning_modules.lifter import PoseLifter
+from lightning_modules.rie import RIE
 from lightning_modules.srnet import SRNet
 
-__all__ = ["FCBaseline", "PoseLifter", "SRNet"]
+__all__ = ["RIE", "FCBaseline", "PoseLifter", "SRNet"]

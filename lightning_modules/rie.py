@@ -13,7 +13,7 @@ from lightning_modules.networks.parts import PartActivation
 
 
 class RIE(PoseLifter):
-    """The Feature Fusion Network, told of every joint also relative to the root and the current frame.
+    """The Feature Fusion Network, its joints also told relative to the root and the current frame.
 
     Its three stages are `stages` of its config: without fusion; fusion and decoders alone; all.
 
@@ -83,13 +83,15 @@ class RIE(PoseLifter):
 
     def forward_span(self, span: Tensor) -> Tensor:
         """Lift all windows of a stretch of frames, (N + T - 1, J, 2), to joints (N, J, 3)."""
-        return self.network.forward_span(span) if self.shares_windows else super().forward_span(span)
+        return (
+            self.network.forward_span(span) if self.shares_windows else super().forward_span(span)
+        )
 
     def loss(self, predicted: Tensor, joints: Tensor) -> Tensor:
         """Mean distance (MPJPE) of (B, J, 3) in metres, the root included."""
         return (predicted - joints).norm(dim=-1).mean()
 
     def annealed(self) -> Iterable[nn.Module]:
-        """The normalisations of the temporal convolutions; those of the other blocks stay at 0.1."""
+        """The normalisations of the temporal convolutions; the other blocks' stay at 0.1."""
         encoders = self.network.encoders.modules()
         return (module for module in encoders if isinstance(module, PartActivation))

@@ -1,22 +1,22 @@
 """Dropout masks from few random bits."""
 
 import torch
+from torch import Tensor
 
 _LEVELS = 1 << 16
 
 
-def keep_mask(shape: torch.Size, p: float, device: torch.device) -> torch.Tensor:
-    """True where a value is kept, each with probability 1 - p to within 1 / 131,072.
+def keep_mask(features: Tensor, p: float) -> Tensor:
+    """1 where a value is kept and 0 where not, with probability p to within 1 / 131,072.
 
-    Four values share one 64-bit random number: on a CPU, drawing one number a value takes as long
-    as the products between them (`make bench`).
+    Four values share one 64-bit random number: on a CPU, PyTorch's own dropout, which draws one a
+    value, takes as long as the products between the dropouts (`make bench`).
 
     Args:
-        shape: of the mask.
-        p: probability of False.
-        device: where the mask is drawn, with its generator.
+        features: what the mask is for: its shape, type and device count.
+        p: probability of 0.
     """
-    count = shape.numel()
-    words = torch.empty(-(-count // 4), dtype=torch.int64, device=device).random_(-(2**63), None)
-    levels = words.view(torch.int16)[:count].view(shape)
-    return levels >= round(p * _LEVELS) - _LEVELS // 2
+    words = torch.empty(-(-features.numel() // 4), dtype=torch.int64, device=features.device)
+    levels = words.random_(-(2**63), None).view(torch.int16)[: features.numel()]
+    threshold = round(p * _LEVELS) - _LEVELS // 2
+    return torch.ge(levels.view(features.shape), threshold, out=torch.empty_like(features))

@@ -9,7 +9,15 @@ from torch.nn import functional as F
 Operator = Literal["sub", "inner", "cross", "cosine", "sub_quadratic", "sub_81"]
 
 # channels a joint
-_CHANNELS = {None: 0, "sub": 2, "inner": 1, "cross": 1, "cosine": 1, "sub_quadratic": 4, "sub_81": 2}
+_CHANNELS = {
+    None: 0,
+    "sub": 2,
+    "inner": 1,
+    "cross": 1,
+    "cosine": 1,
+    "sub_quadratic": 4,
+    "sub_81": 2,
+}
 
 
 class RelativeEncoding:
@@ -39,7 +47,9 @@ class RelativeEncoding:
     ) -> None:
         if temporal not in _CHANNELS:
             known = ", ".join(get_args(Operator))
-            raise ValueError(f"There is no operator {temporal!r} for T-ENH: choose {known} or null.")
+            raise ValueError(
+                f"There is no operator {temporal!r} for T-ENH: choose {known} or null."
+            )
         if not (absolute or positional or temporal == "sub"):
             raise ValueError(
                 "Without absolute positions an encoding has to be positional, or temporal by sub."
@@ -55,8 +65,10 @@ class RelativeEncoding:
 
     @property
     def is_linear(self) -> bool:
-        """Whether all stacks are linear in a frame's, its root's and the current frame's positions."""
-        return self.temporal is None or (self.temporal == "sub" and (self.absolute or self.positional))
+        """Whether all is linear in a frame's, its root's and the current frame's positions."""
+        return self.temporal is None or (
+            self.temporal == "sub" and (self.absolute or self.positional)
+        )
 
     def __call__(self, keypoints: Tensor, current: int) -> Tensor:
         """Encode (B, T, J, 2), the root first, to (B, T, J, channels).

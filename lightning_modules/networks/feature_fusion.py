@@ -1,6 +1,7 @@
 """The Feature Fusion Network (Shan et al., ACM MM 2021, Sec. 3.1)."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -53,14 +54,11 @@ class FeatureFusionNetwork(nn.Module):
         others = torch.tensor([[n for n in range(parts) if n != part] for part in range(parts)])
         self.register_buffer("others", others, persistent=False)
         self.encoders = PartTCN(groups, receptive_field, encoding, width, latent, dropout, causal)
-        options = {"hidden": hidden, "dropout": fc_dropout}
+        block = partial(PartMLP, hidden=hidden, dropout=fc_dropout)
         # two residual blocks, where fusion and decoders have one: only the released code says so
-        self.global_encoder = PartMLP(1, 2 * len(order), [latent], num_blocks=2, **options)
-        self.fusion = None
-        if fusion:
-            self.fusion = PartMLP(parts, (parts - 1) * latent, [latent] * parts, **options)
-        sizes = [3 * len(group) for group in groups]
-        self.decoders = PartMLP(parts, (2 + fusion) * latent, sizes, **options)
+        self.global_encoder = block(1, 2 * len(order), [latent], num_blocks=2)
+        self.fusion = block(parts, (parts - 1) * latent, [latent] * parts) if fusion else None
+        self.decoders = block(parts, (2 + fusion) * latent, [3 * len(group) for group in groups])
 
     def forward(self, keypoints: Tensor) -> Tensor:
         """Lift windows (B, T, J, 2) to joints (B, J, 3)."""

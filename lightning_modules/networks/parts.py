@@ -5,13 +5,14 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from lightning_modules.networks.dropout import keep_mask
+from lightning_modules.networks.part_activation import PartActivation
 
 
 class PartLinear(nn.Module):
     """One linear map a part, as one batched product.
+
+    Weights stand as (G, in, out), the layout that their gradients come in.
 
     Args:
         parts: G.
@@ -23,59 +24,19 @@ class PartLinear(nn.Module):
     def __init__(self, parts: int, in_width: int, out_width: int, bias: bool = False) -> None:
         super().__init__()
         bound = 1 / math.sqrt(in_width)
-        self.weight = nn.Parameter(torch.empty(parts, out_width, in_width).uniform_(-bound, bound))
+        self.weight = nn.Parameter(torch.empty(parts, in_width, out_width).uniform_(-bound, bound))
         shape = (parts, 1, out_width)
         self.bias = nn.Parameter(torch.empty(shape).uniform_(-bound, bound)) if bias else None
 
     def forward(self, features: Tensor) -> Tensor:
         """Map (G, N, in_width) to (G, N, out_width)."""
         if self.bias is None:
-            return torch.bmm(features, self.weight.mT)
-        return torch.baddbmm(self.bias, features, self.weight.mT)
-
-
-class PartActivation(nn.Module):
-    """Batch normalisation of every part's channels, LeakyReLU and dropout.
-
-    Dropout's factor 1 / (1 - p) goes into the normalisation's own scale, which LeakyReLU passes on.
-
-    Args:
-        parts: G.
-        width: C.
-        dropout: p.
-        slope: of LeakyReLU below zero; 0.2 in the released RIE code.
-    """
-
-    running_mean: Tensor
-    running_var: Tensor
-
-    def __init__(self, parts: int, width: int, dropout: float, slope: float = 0.2) -> None:
-        super().__init__()
-        self.dropout = dropout
-        self.slope = slope
-        self.momentum = 0.1
-        self.weight = nn.Parameter(torch.ones(parts, width))
-        self.bias = nn.Parameter(torch.zeros(parts, width))
-        self.register_buffer("running_mean", torch.zeros(parts, width))
-        self.register_buffer("running_var", torch.ones(parts, width))
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Map (G, N, C) to the same shape."""
-        drops = self.training and self.dropout > 0
-        factor = 1 / (1 - self.dropout) if drops else 1.0
-        tables = (self.running_mean, self.running_var, self.weight * factor, self.bias * factor)
-        normal = torch.stack(
-            [
-                F.batch_norm(part, *table, self.training, self.momentum)
-                for part, *table in zip(features, *tables, strict=True)
-            ]
-        )
-        active = F.leaky_relu(normal, self.slope, inplace=True)
-        return active * keep_mask(active.shape, self.dropout, active.device) if drops else active
+            return torch.bmm(features, self.weight)
+        return torch.baddbmm(self.bias, features, self.weight)
 
 
 class PartMLP(nn.Module):
-    """The fully connected block of the Feature Fusion Network (RIE, Sec. 3.1; after Martinez et al.).
+    """The fully connected block of the Feature Fusion Network (RIE, Sec. 3.1).
 
     A linear layer, residual blocks of two, all followed by normalisation, LeakyReLU and dropout;
     then a linear layer.
