@@ -2,7 +2,12 @@
 
 from datamodules.errors import DataError
 from datamodules.pose_data import PoseDataModule
-from datamodules.protocols import RarePoseProtocol, SubjectProtocol
+from datamodules.protocols import (
+    GlobalShiftProtocol,
+    MovementRangeProtocol,
+    RarePoseProtocol,
+    SubjectProtocol,
+)
 from datamodules.sequences import PoseSequences, Segment
 from datamodules.sources.cmu import CMUMocap
 from datamodules.sources.human36m import Human36M
@@ -13,7 +18,9 @@ from datamodules.sources.synthetic import SyntheticMocap
 __all__ = [
     "CMUMocap",
     "DataError",
+    "GlobalShiftProtocol",
     "Human36M",
+    "MovementRangeProtocol",
     "PoseDataModule",
     "PoseNpz",
     "PoseSequences",

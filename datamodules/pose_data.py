@@ -1,7 +1,7 @@
 """PoseDataModule: what all protocols share; a protocol only picks frames."""
 
 import os
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 import torch
@@ -17,6 +17,13 @@ from datamodules.sources.synthetic import SyntheticMocap
 from datamodules.windows import PoseWindows
 
 Frames = NDArray[np.int64]
+
+
+class Windowed(Protocol):
+    """What the data ask of a model: its frames a window, and whether windows end at their frame."""
+
+    receptive_field: int
+    causal: bool
 
 
 class PoseDataModule(LightningDataModule):
@@ -47,6 +54,12 @@ class PoseDataModule(LightningDataModule):
         self.flip = flip
         self.train_stride = train_stride
 
+    @property
+    def method(self) -> Windowed:
+        """The model of the run, which says what its windows are."""
+        assert self.trainer is not None
+        return cast(Windowed, self.trainer.lightning_module)
+
     def pick(self) -> dict[str, Frames]:
         """The frames of "train", "val" (possibly none) and "test", all that the data have."""
         raise NotImplementedError
@@ -76,9 +89,10 @@ class PoseDataModule(LightningDataModule):
     def setup(self, stage: str) -> None:
         """Load, and lay the arrays out for the model's windows."""
         self.load(stage)
-        assert self.trainer is not None
-        receptive_field = cast(int, self.trainer.lightning_module.receptive_field)
-        self.windows = PoseWindows(self.sequences, receptive_field, self.labels())
+        method = self.method
+        self.windows = PoseWindows(
+            self.sequences, method.receptive_field, self.labels(), method.causal
+        )
 
     def train_dataloader(self) -> DataLoader[Tensor]:
         """Every `train_stride`-th frame, plain and flipped, in an order of the seed and epoch."""

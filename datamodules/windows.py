@@ -1,25 +1,46 @@
 """Windows: frame numbers to receptive-field windows, gathered where the arrays live."""
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datamodules.sequences import PoseSequences
+from datamodules.sequences import PoseSequences, Segment
+
+
+def reach(receptive_field: int, causal: bool) -> tuple[int, int]:
+    """How many frames a window holds before its own frame, and how many after it.
+
+    Raises:
+        ValueError: the receptive field is not a positive odd number.
+    """
+    if receptive_field < 1 or receptive_field % 2 == 0:
+        raise ValueError(f"A window spans an odd number of frames, not {receptive_field}.")
+    after = 0 if causal else receptive_field // 2
+    return receptive_field - 1 - after, after
+
+
+def padded(segment: Segment, before: int, after: int) -> NDArray[np.int64]:
+    """A sequence's frame numbers, its first and last repeated: (before + length + after,)."""
+    numbers = np.arange(segment.start - before, segment.stop + after)
+    return numbers.clip(segment.start, segment.stop - 1)
 
 
 class PoseWindows:
     """Holds the arrays on a device and gathers batches from them.
 
-    A window is centred on its frame; past the ends of a sequence its first or last frame is
-    repeated, and it never reaches into another sequence.
+    A window is centred on its frame, or ends at it when causal; past the ends of a sequence its
+    first or last frame is repeated, and it never reaches into another sequence. The 2D sequences
+    are held padded, plain and mirrored, so that a window is one block of memory.
 
     Args:
         sequences: the data.
         receptive_field: T, the odd number of frames that a window spans.
         labels: more (F,) int64 columns to put into the batch, by name.
+        causal: windows hold no frame after their own.
 
     Raises:
         ValueError: the receptive field is not a positive odd number.
@@ -30,23 +51,21 @@ class PoseWindows:
         sequences: PoseSequences,
         receptive_field: int = 1,
         labels: Mapping[str, NDArray[np.int64]] | None = None,
+        causal: bool = False,
     ) -> None:
-        if receptive_field < 1 or receptive_field % 2 == 0:
-            raise ValueError(f"A window spans an odd number of frames, not {receptive_field}.")
-        segments = sequences.segments
-        joints = len(sequences.skeleton.joints)
+        before, after = reach(receptive_field, causal)
+        segments, mirror = sequences.segments, sequences.skeleton.mirror
         numbers = {action: number for number, action in enumerate(sequences.actions)}
         per_frame = np.repeat(np.arange(len(segments)), [s.stop - s.start for s in segments])
+        self.receptive_field = receptive_field
         self.labels = ["action", "sequence", *(labels or {})]
+        self._recycled = _Recycled()
         self._arrays = {
-            # joints on end, so that one gather picks a window and mirrors its joints
-            "keypoints": torch.from_numpy(sequences.keypoints[..., :2]).reshape(-1, 2),
+            "keypoints": _plain_and_mirrored(sequences, before, after),
+            # joints on end, so that one gather picks a pose and mirrors it
             "joints": torch.from_numpy(sequences.joints).reshape(-1, 3),
-            "first": torch.tensor([s.start for s in segments])[per_frame],
-            "last": torch.tensor([s.stop - 1 for s in segments])[per_frame],
-            "offsets": torch.arange(receptive_field) - receptive_field // 2,
-            "orders": torch.tensor([list(range(joints)), sequences.skeleton.mirror]),
-            "signs": torch.tensor([1.0, -1.0]),
+            "orders": torch.tensor([list(range(len(mirror))), mirror]),
+            "signs": torch.tensor([[1.0, 1.0, 1.0], [-1.0, 1.0, 1.0]]),
             "action": torch.tensor([numbers[s.action] for s in segments])[per_frame],
             "sequence": torch.from_numpy(per_frame),
             **{name: torch.from_numpy(column) for name, column in (labels or {}).items()},
@@ -73,13 +92,55 @@ class PoseWindows:
         """
         arrays = self._arrays
         frame, flipped = pairs.unbind(1)
-        first, last = arrays["first"][frame, None], arrays["last"][frame, None]
-        window = (frame[:, None] + arrays["offsets"]).clamp(first, last)
-        order, sign = arrays["orders"][flipped], arrays["signs"][flipped]
-        joints = order.shape[1]
-        keypoints = arrays["keypoints"][window[:, :, None] * joints + order[:, None]]
-        targets = arrays["joints"][frame[:, None] * joints + order]
-        keypoints[..., 0] *= sign[:, None, None]
-        targets[..., 0] *= sign[:, None]
         columns = {name: arrays[name][frame] for name in self.labels}
-        return {"keypoints": keypoints, "joints": targets, "index": frame, **columns}
+        order, sign = arrays["orders"][flipped], arrays["signs"][flipped, None]
+        rows = (frame[:, None] * order.shape[1] + order).flatten()
+        targets = arrays["joints"].index_select(0, rows).view(*order.shape, 3)
+        keypoints = self._gather(frame, flipped, columns["sequence"])
+        return {"keypoints": keypoints, "joints": targets.mul_(sign), "index": frame, **columns}
+
+    def _gather(self, frame: Tensor, flipped: Tensor, sequence: Tensor) -> Tensor:
+        """Windows (B, T, J, 2): rows of a view in which every window overlaps the next one."""
+        keypoints, span = self._arrays["keypoints"], self.receptive_field
+        _, frames, joints, _ = keypoints.shape
+        pose = joints * 2
+        windows = keypoints.as_strided((2 * frames - span + 1, span * pose), (pose, 1))
+        # a sequence's first window starts behind the padding of the sequences before it
+        starts = flipped * frames + frame + sequence * (span - 1)
+        if keypoints.device.type == "cpu":
+            out = self._recycled.take(len(frame) * span * pose).view(len(frame), span * pose)
+            torch.index_select(windows, 0, starts, out=out)
+        else:
+            out = windows.index_select(0, starts)
+        return out.view(len(frame), span, joints, 2)
+
+
+class _Recycled:
+    """Memory for batches on the host, handed out again once no tensor shares it.
+
+    The system clears fresh memory page by page, which takes several times as long as gathering a
+    batch of long windows. Two blocks are kept: a loop holds its batch while it asks for the next.
+    """
+
+    def __init__(self) -> None:
+        self._blocks: Sequence[NDArray[np.float32]] = [np.empty(0, np.float32)]
+        self._idle = sys.getrefcount(self._blocks[0])
+
+    def take(self, count: int) -> Tensor:
+        """So many float32, of any values."""
+        for place in range(len(self._blocks)):
+            idle = sys.getrefcount(self._blocks[place]) == self._idle
+            if idle and len(self._blocks[place]) >= count:
+                return torch.from_numpy(self._blocks[place][:count])
+        self._blocks = [self._blocks[-1], np.empty(count, np.float32)]
+        return torch.from_numpy(self._blocks[-1][:count])
+
+
+def _plain_and_mirrored(sequences: PoseSequences, before: int, after: int) -> Tensor:
+    """All padded sequences on end, as they are and mirrored: (2, P, J, 2)."""
+    frames = np.concatenate([padded(s, before, after) for s in sequences.segments])
+    held = np.empty((2, len(frames), len(sequences.skeleton.joints), 2), np.float32)
+    np.take(sequences.keypoints[..., :2], frames, axis=0, out=held[0], mode="clip")
+    np.take(held[0], sequences.skeleton.mirror, axis=1, out=held[1], mode="clip")
+    held[1, ..., 0] *= -1
+    return torch.from_numpy(held)

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from datamodules.pose_data import Frames
 from datamodules.protocols.subject import SubjectProtocol
-from datamodules.rarity import occurrence, rarity_bins
+from datamodules.protocols.tenths import TENTHS, tenths
+from datamodules.rarity import occurrence
 from datamodules.rarity import rarest as lowest
 from datamodules.sequences import PoseSequences
 from datamodules.sources.source import Source
@@ -32,8 +33,6 @@ class RarePoseProtocol(SubjectProtocol):
         reference_stride: take every so many frames of the reference set; 10 in the released code.
         kwargs: of SubjectProtocol.
     """
-
-    bins = tuple(f"{low:02d}-{low + 10}" for low in range(0, 100, 10))
 
     def __init__(
         self,
@@ -63,17 +62,16 @@ class RarePoseProtocol(SubjectProtocol):
             self.sigma,
             self.kernel,
         )
-        self.bin_of_frame = np.full(len(self.sequences), -1)
-        self.bin_of_frame[frames["test"]] = rarity_bins(occurrences, len(self.bins))
+        self.tenth_of_frame = tenths(len(self.sequences), frames["test"], occurrences)
         return frames | {"test": frames["test"][lowest(occurrences, self.rarest)]}
 
     def labels(self) -> dict[str, Frames]:
         """The tenth of the test poses that a frame is in, 0 the rarest (SRNet, Fig. 5)."""
-        return {"rarity": self.bin_of_frame}
+        return {"rarity": self.tenth_of_frame}
 
     def groupings(self) -> dict[str, list[str]]:
         """Errors by action and by rareness."""
-        return super().groupings() | {"rarity": list(self.bins)}
+        return super().groupings() | {"rarity": list(TENTHS)}
 
 
 @lru_cache(maxsize=4)

@@ -20,9 +20,9 @@ def source(human36m_files):
     return Human36M(human36m_files.write())
 
 
-def ready(protocol, stage="fit", receptive_field=1):
+def ready(protocol, stage="fit", receptive_field=1, causal=False):
     """The protocol after its setup, as in a run of a method of that receptive field."""
-    method = SimpleNamespace(receptive_field=receptive_field)
+    method = SimpleNamespace(receptive_field=receptive_field, causal=causal)
     protocol.trainer = SimpleNamespace(lightning_module=method)
     protocol.setup(stage)
     return protocol

@@ -1,0 +1,94 @@
+"""GlobalShiftProtocol: the Subject Protocol, every test window moved across the image."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
+from torch import Tensor
+
+from datamodules.errors import DataError
+from datamodules.pose_data import Frames
+from datamodules.protocols.subject import SubjectProtocol
+from datamodules.sequences import PoseSequences
+from datamodules.sources.source import Source
+from datamodules.windows import reach
+
+
+class GlobalShiftProtocol(SubjectProtocol):
+    """The Subject Protocol, every test window moved across the image (RIE, Fig. 6, Eq. 7).
+
+    Only frames whose whole window stays inside the image, x and y in (-1, 1), under every shift
+    up to the bound are tested: all shifts are judged on the same frames. A test batch also holds
+    the windows as they were, `unshifted` (B, T, J, 2). The paper draws offsets below 0.2, of a
+    magnitude below 0.283, though its Fig. 6 goes to 0.375.
+
+    Args:
+        source: as in SubjectProtocol.
+        shift: (dx, dy), in units of half the image width.
+        bound: how far a shift may go in x and in y.
+        kwargs: of SubjectProtocol.
+
+    Raises:
+        DataError: the shift goes beyond the bound.
+    """
+
+    def __init__(
+        self,
+        source: Source | None = None,
+        shift: tuple[float, float] = (0.1, 0.1),
+        bound: float = 0.2,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(source, **kwargs)
+        if not all(abs(offset) <= bound for offset in shift):
+            raise DataError(f"The shift {tuple(shift)} goes beyond the bound {bound}: raise it.")
+        self.shift = shift
+        self.bound = bound
+
+    def pick(self) -> dict[str, Frames]:
+        """As in the Subject Protocol, the test frames cut to those that can be shifted.
+
+        Raises:
+            DataError: no test frame can.
+        """
+        frames = super().pick()
+        reaches = farthest(self.sequences, self.method.receptive_field, self.method.causal)
+        kept = frames["test"][reaches[frames["test"]] + self.bound < 1]
+        if not len(kept):
+            raise DataError(
+                f"No test window of {self.sequences.title} stays inside the image when it is "
+                f"shifted by up to {self.bound}: lower the bound."
+            )
+        return frames | {"test": kept}
+
+    def on_after_batch_transfer(self, batch: Tensor, dataloader_idx: int) -> dict[str, Tensor]:
+        """Gather the windows, and shift those of a test."""
+        gathered = super().on_after_batch_transfer(batch, dataloader_idx)
+        assert self.trainer is not None
+        if not self.trainer.testing:
+            return gathered
+        keypoints = gathered["keypoints"]
+        return gathered | {
+            "keypoints": keypoints + keypoints.new_tensor(self.shift),
+            "unshifted": keypoints,
+        }
+
+
+def farthest(
+    sequences: PoseSequences, receptive_field: int, causal: bool = False
+) -> NDArray[np.float32]:
+    """Largest absolute 2D coordinate in the window of every frame, (F,).
+
+    Windows are those of PoseWindows: repeated frames add nothing to a maximum.
+    """
+    _, after = reach(receptive_field, causal)
+    largest = np.abs(sequences.keypoints[..., :2]).max(axis=(1, 2))
+    # an origin of 0 centres the filter, T // 2 ends it at its frame
+    origin = receptive_field // 2 - after
+    for segment in sequences.segments:
+        inside = slice(segment.start, segment.stop)
+        largest[inside] = maximum_filter1d(
+            largest[inside], receptive_field, mode="nearest", origin=origin
+        )
+    return largest

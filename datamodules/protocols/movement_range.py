@@ -1,0 +1,86 @@
+"""MovementRangeProtocol: the Subject Protocol, its errors by how much a window moves."""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.pose_data import Frames
+from datamodules.protocols.subject import SubjectProtocol
+from datamodules.protocols.tenths import TENTHS, tenths
+from datamodules.sequences import PoseSequences
+from datamodules.sources.source import Source
+from datamodules.windows import padded, reach
+
+
+class MovementRangeProtocol(SubjectProtocol):
+    """The Subject Protocol, its errors by tenths of the movement range (RIE, Fig. 7, Eq. 15).
+
+    The test frames are sorted by the movement range of their windows and divided into ten equal
+    subsets, smallest first. The paper calls the figure MSE, but Eq. 15 is a mean distance.
+
+    Args:
+        source: as in SubjectProtocol.
+        window: T, the odd number of frames whose movement counts; the model's own when not given.
+        kwargs: of SubjectProtocol.
+    """
+
+    def __init__(
+        self,
+        source: Source | None = None,
+        window: int | None = None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(source, **kwargs)
+        self.window = window
+
+    def pick(self) -> dict[str, Frames]:
+        """As in the Subject Protocol."""
+        frames = super().pick()
+        span = self.method.receptive_field if self.window is None else self.window
+        ranges = movement_ranges(self.sequences, self.parts()["test"], span, self.method.causal)
+        self.tenth_of_frame = tenths(len(self.sequences), frames["test"], ranges)
+        return frames
+
+    def labels(self) -> dict[str, Frames]:
+        """The tenth of the test frames that a frame is in, 0 the one that moves least."""
+        return {"movement": self.tenth_of_frame}
+
+    def groupings(self) -> dict[str, list[str]]:
+        """Errors by action and by movement."""
+        return super().groupings() | {"movement": list(TENTHS)}
+
+
+@lru_cache(maxsize=4)
+def movement_ranges(
+    sequences: PoseSequences, subjects: tuple[str, ...], receptive_field: int, causal: bool = False
+) -> NDArray[np.float64]:
+    """Movement range of the window of each of the subjects' M frames (RIE, Eq. 15).
+
+    The mean over the window's T frames and J joints of a 2D keypoint's distance to where it is in
+    the window's own frame, in units of half the image width. Windows are those of PoseWindows.
+
+    Returns:
+        (M,) in the order of `sequences.frames_of(subjects)`.
+
+    Raises:
+        ValueError: the receptive field is not a positive odd number.
+    """
+    before, after = reach(receptive_field, causal)
+    ranges = []
+    for segment in sequences.segments:
+        if segment.subject not in subjects:
+            continue
+        points = sequences.keypoints[padded(segment, before, after), :, :2]
+        count = segment.stop - segment.start
+        total = np.zeros(count)
+        for lag in range(1, max(before, after) + 1):
+            # one distance serves two windows: that of its earlier frame and that of its later one
+            difference = points[lag:] - points[:-lag]
+            distance = np.sqrt(np.square(difference).sum(-1)).mean(-1, dtype=np.float64)
+            if lag <= after:
+                total += distance[before : before + count]
+            total += distance[before - lag : before - lag + count]
+        ranges.append(total / receptive_field)
+    return np.concatenate(ranges)
