@@ -96,15 +96,22 @@ _RIGHT_LEG, _LEFT_LEG = (1, 2, 3), (4, 5, 6)
 _TORSO = (7, 8, 9, 10)
 _LEFT_ARM, _RIGHT_ARM = (11, 12, 13), (14, 15, 16)
 
+# fmt: off
+_H36M17_JOINTS = (
+    "hip", "right_hip", "right_knee", "right_foot", "left_hip", "left_knee", "left_foot",
+    "spine", "thorax", "neck", "head", "left_shoulder", "left_elbow", "left_wrist",
+    "right_shoulder", "right_elbow", "right_wrist",
+)
+_HUMANEVA15_JOINTS = (
+    "pelvis", "thorax", "left_shoulder", "left_elbow", "left_wrist", "right_shoulder",
+    "right_elbow", "right_wrist", "left_hip", "left_knee", "left_ankle", "right_hip",
+    "right_knee", "right_ankle", "head",
+)
+# fmt: on
+
 H36M17 = Skeleton(
     name="h36m17",
-    joints=tuple(
-        (
-            "hip right_hip right_knee right_foot left_hip left_knee left_foot spine thorax "
-            "neck head left_shoulder left_elbow left_wrist right_shoulder right_elbow "
-            "right_wrist"
-        ).split()
-    ),
+    joints=_H36M17_JOINTS,
     parents=(-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15),
     left=(4, 5, 6, 11, 12, 13),
     right=(1, 2, 3, 14, 15, 16),
@@ -122,13 +129,7 @@ H36M17 = Skeleton(
 
 HUMANEVA15 = Skeleton(
     name="humaneva15",
-    joints=tuple(
-        (
-            "pelvis thorax left_shoulder left_elbow left_wrist right_shoulder right_elbow "
-            "right_wrist left_hip left_knee left_ankle right_hip right_knee right_ankle "
-            "head"
-        ).split()
-    ),
+    joints=_HUMANEVA15_JOINTS,
     parents=(-1, 0, 1, 2, 3, 1, 5, 6, 0, 8, 9, 0, 11, 12, 1),
     left=(2, 3, 4, 8, 9, 10),
     right=(5, 6, 7, 11, 12, 13),

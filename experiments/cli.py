@@ -15,8 +15,11 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 import lightning_modules  # noqa: F401
 from datamodules import DataError, PoseDataModule
 from experiments.checkpoints import check_checkpoint
+from experiments.code_version import code_version
+from experiments.memory import keep_freed_memory
 from experiments.metrics_file import MetricsFile
 from experiments.random_states import RandomStates
+from experiments.stages import Stage, fit_stages
 from lightning_modules import PoseLifter
 
 TRAINER_DEFAULTS = {
@@ -65,15 +68,19 @@ class PoseCLI(LightningCLI):
         )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """The Subject Protocol on generated motion, unless a config says otherwise."""
+        """Stages; and the Subject Protocol on generated motion unless a config says otherwise."""
+        parser.add_argument("--stages", type=list[Stage], default=[], help="chained fits")
         parser.set_defaults({"data": {"class_path": "datamodules.SubjectProtocol"}})
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse, and look at the checkpoint before anything is built from it."""
         super().parse_arguments(parser, args)
+        self.arguments = sys.argv[1:] if args is None else list(args)
         subcommand = self.config.get("subcommand")
         if subcommand and (path := self.config[subcommand].get("ckpt_path")):
             check_checkpoint(path)
+            if subcommand == "fit" and self.config.fit.stages:
+                raise DataError("A fit in stages goes on by itself: leave --ckpt_path out.")
 
     def instantiate_classes(self) -> None:
         """Build model, data and trainer.
@@ -88,6 +95,33 @@ class PoseCLI(LightningCLI):
         if self.subcommand is not None:
             # before Lightning makes a folder for the log
             self.datamodule.load(self.subcommand)
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        if subcommand == "fit" and (stages := self.config_init.fit.stages):
+            self._fit_stages(stages)
+        else:
+            super()._run_subcommand(subcommand)
+
+    def _fit_stages(self, stages: list[Stage]) -> None:
+        arguments = self.arguments.copy()
+        arguments.remove("fit")
+        logger = self.trainer.logger
+        folder = Path((logger and logger.save_dir) or self.trainer.default_root_dir)
+        config = self.config.fit.as_dict()
+        for silent in ("config", "stages"):
+            config.pop(silent)
+        for silent in ("logger", "callbacks", "default_root_dir", "enable_progress_bar"):
+            config["trainer"].pop(silent)
+        identity = repr((config, self.datamodule.sequences.fingerprint(), code_version()))
+
+        def build(options: list[str], checkpoints: Path) -> "PoseCLI":
+            if logger:
+                options = [*options, f"--trainer.logger.init_args.save_dir={checkpoints}"]
+            return PoseCLI([*arguments, *options], run=False, checkpoints=checkpoints)
+
+        epochs = self.trainer.max_epochs
+        assert epochs is not None
+        fit_stages(stages, epochs, build, folder, identity)
 
     def _parse_ckpt_path(self) -> None:
         """Nothing: configs and options say what is built, and a checkpoint has weights to give.
@@ -128,5 +162,6 @@ def _told_apart(message: str) -> str:
 
 def main(args: ArgsType = None) -> None:
     """Run a command."""
+    keep_freed_memory()
     with one_sentence_for_mistakes():
         PoseCLI(args)

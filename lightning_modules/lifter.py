@@ -120,6 +120,8 @@ class PoseLifter(LightningModule):
         self.errors = nn.ModuleDict()
         for name, groups in self.groupings.items():
             self.errors[name] = _errors(name, len(groups))
+        # between predictions from shifted and unshifted keypoints, where a protocol shifts them
+        self.consistency = MPJPE()
 
     def on_train_epoch_start(self) -> None:
         """Anneal batch normalisation's momentum."""
@@ -159,6 +161,9 @@ class PoseLifter(LightningModule):
         predicted = self._lift_batch(batch).double() * MILLIMETRES
         for grouping, errors in self._errors_by_grouping():
             errors.update(predicted, batch["joints"].double() * MILLIMETRES, batch[grouping])
+        if "unshifted" in batch:
+            unshifted = self.lift(batch["unshifted"]).double() * MILLIMETRES
+            self.consistency.update(predicted, unshifted)
 
     def _lift_batch(self, batch: dict[str, Tensor]) -> Tensor:
         """Lift a batch's windows, or the stretches of frames that they come from where it pays."""
@@ -188,6 +193,9 @@ class PoseLifter(LightningModule):
                     if not number.isnan():
                         self.log(f"{stage}/{name}/{group}", number)
             errors.reset()
+        if self.consistency.update_called:
+            self.log(f"{stage}/consistency", self.consistency.compute())
+            self.consistency.reset()
 
     def _errors_by_grouping(self) -> list[tuple[str, MetricCollection]]:
         return [(name, cast(MetricCollection, errors)) for name, errors in self.errors.items()]
