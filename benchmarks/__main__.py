@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("--ref", type=Path, help="a clone of the released SRNet code")
     options = parser.parse_args()
     table = Table("this suite", "against", "times ours", "least to most")
-    for part in (networks.measure(options.ref), data.measure()):
+    for part in (networks.measure(options.ref), data.measure(options.ref)):
         for ratio in track(part, description="measuring", transient=True):
             spread = f"{ratio.low:,.2f} to {ratio.high:,.2f}"
             table.add_row(ratio.what, ratio.against, f"{ratio.middle:,.2f}", spread)

@@ -1,11 +1,13 @@
 """Rarity and loading against their plain forms."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 
+from benchmarks.official_loader import official_batches
 from benchmarks.timing import Ratio, compare
 from datamodules.index_batches import IndexBatches, index_loader
 from datamodules.rarity import occurrence
@@ -17,12 +19,16 @@ POSES, SOME = 500_000, 1_000
 BATCH, BATCHES = 1024, 10
 
 
-def measure() -> Iterator[Ratio]:
-    """The data's ratios."""
+def measure(ref: Path | None) -> Iterator[Ratio]:
+    """The data's ratios.
+
+    Args:
+        ref: a clone of VideoPose3D, Pose3D-RIE or SRNet, or none.
+    """
     sequences = SyntheticMocap().load()
     yield _rarity(sequences)
     for frames in (1, 27, 243):
-        yield from _loading(sequences, frames)
+        yield from _loading(sequences, frames, ref)
 
 
 def _rarity(sequences: PoseSequences) -> Ratio:
@@ -40,7 +46,7 @@ def _rarity(sequences: PoseSequences) -> Ratio:
     )
 
 
-def _loading(sequences: PoseSequences, frames: int) -> Iterator[Ratio]:
+def _loading(sequences: PoseSequences, frames: int, ref: Path | None) -> Iterator[Ratio]:
     """An epoch over some frames of all sequences, in a new order, and what the windows take."""
     everything = torch.cartesian_prod(torch.arange(len(sequences)), torch.arange(2))
     turns = torch.randperm(len(everything), generator=torch.Generator().manual_seed(0))
@@ -57,13 +63,16 @@ def _loading(sequences: PoseSequences, frames: int) -> Iterator[Ratio]:
             _built(sequences, batch.numpy(), frames)
             _built(sequences, batch.numpy(), 1, "joints")
 
-    yield compare(
-        f"{BATCHES} batches of {frames}-frame windows by index",
-        by_index,
-        "windows built one by one on the host",
-        on_the_host,
-        pairs=5,
-    )
+    name = f"{BATCHES} batches of {frames}-frame windows by index"
+    yield compare(name, by_index, "windows built one by one on the host", on_the_host, pairs=5)
+    if ref:
+        theirs = official_batches(ref, sequences, frames, BATCH)
+
+        def released() -> None:
+            for _ in range(BATCHES):
+                next(theirs)
+
+        yield compare(name, by_index, "the released loader", released, pairs=5)
     held = sum(array.nbytes for array in windows._arrays.values()) + everything.nbytes
     batch = windows(pairs[:1])
     built = len(everything) * (batch["keypoints"].nbytes + batch["joints"].nbytes)
