@@ -72,13 +72,15 @@ def movement_ranges(
     for segment in sequences.segments:
         if segment.subject not in subjects:
             continue
-        points = sequences.keypoints[padded(segment, before, after), :, :2]
+        frames = padded(segment, before, after)
+        # (J, frames) each: the frames that a lag sets apart lie on end
+        x, y = sequences.keypoints[frames, :, :2].transpose(2, 1, 0).copy()
         count = segment.stop - segment.start
         total = np.zeros(count)
         for lag in range(1, max(before, after) + 1):
             # one distance serves two windows: that of its earlier frame and that of its later one
-            difference = points[lag:] - points[:-lag]
-            distance = np.sqrt(np.square(difference).sum(-1)).mean(-1, dtype=np.float64)
+            dx, dy = x[:, lag:] - x[:, :-lag], y[:, lag:] - y[:, :-lag]
+            distance = np.sqrt(dx * dx + dy * dy).mean(0, dtype=np.float64)
             if lag <= after:
                 total += distance[before : before + count]
             total += distance[before - lag : before - lag + count]

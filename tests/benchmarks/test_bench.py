@@ -10,11 +10,15 @@ from torch import nn
 
 from benchmarks import __main__, data, networks, timing
 from benchmarks.official import official_network
+from benchmarks.official_loader import official_batches
 from benchmarks.plain import plain_copy
 from datamodules.skeletons import H36M17
+from datamodules.windows import PoseWindows
 from lightning_modules.networks.lifting import LiftingNetwork
 
 REF = os.environ.get("POSEPROOF_REF")
+# of VideoPose3D, Pose3D-RIE or SRNet
+LOADER = os.environ.get("POSEPROOF_LOADER", REF)
 
 
 def test_bench_prints_ratios(monkeypatch, capsys, tmp_path):
@@ -74,6 +78,25 @@ def test_released_network_is_ours():
 
     keypoints = torch.randn(64, 17, 2)
     _same(ours, lambda x: theirs(x[:, None])[:, 0], gradients, keypoints, 1e-4, theirs)
+
+
+@pytest.mark.skipif(LOADER is None, reason="POSEPROOF_LOADER names no clone with a released loader")
+@pytest.mark.parametrize("frames", [1, 27])
+def test_released_loader_gives_our_windows(frames):
+    sequences = data.SyntheticMocap(frames=9).load()
+    whole = PoseWindows(sequences, frames)(
+        torch.cartesian_prod(torch.arange(len(sequences)), torch.arange(2))
+    )
+    windows, poses = next(official_batches(Path(LOADER), sequences, frames, len(whole["index"])))
+    rows = {(w.numpy().tobytes(), p.numpy().tobytes()) for w, p in zip(windows, poses, strict=True)}
+    ours = zip(whole["keypoints"], whole["joints"], strict=True)
+    assert rows == {(w.numpy().tobytes(), p.numpy().tobytes()) for w, p in ours}
+
+
+def test_a_clone_without_a_loader(tmp_path):
+    sequences = data.SyntheticMocap(frames=9).load()
+    with pytest.raises(FileNotFoundError, match="has none of"):
+        next(official_batches(tmp_path, sequences, 1, 8))
 
 
 def recombined(network):

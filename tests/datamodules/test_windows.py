@@ -32,14 +32,14 @@ def sequences(channels=2):
     )
 
 
-def gathered(data, frame, flipped, span):
+def gathered(data, frame, flipped, span, causal=False):
     """Window and target of one frame, number by number."""
     segment = next(s for s in data.segments if s.start <= frame < s.stop)
     inside = range(segment.start, segment.stop)
     window = np.zeros((span, 17, 2), np.float32)
     target = np.zeros((17, 3), np.float32)
     for step in range(span):
-        source = frame + step - span // 2
+        source = frame + step - (span - 1 if causal else span // 2)
         while source not in inside:
             source += 1 if source < segment.start else -1
         for joint in range(17):
@@ -56,15 +56,16 @@ def all_pairs(data):
 
 
 @pytest.mark.parametrize("channels", [2, 3], ids=["plain", "with score"])
-@pytest.mark.parametrize("span", [1, 3, 9, 27])
-def test_every_window_against_a_loop(span, channels):
+@pytest.mark.parametrize("causal", [False, True], ids=["centred", "causal"])
+@pytest.mark.parametrize("span", [1, 3, 9, 27, 243])
+def test_every_window_against_a_loop(span, channels, causal):
     data = sequences(channels)
     pairs = all_pairs(data)
-    batch = PoseWindows(data, span)(pairs)
+    batch = PoseWindows(data, span, causal=causal)(pairs)
     assert batch["keypoints"].shape == (len(pairs), span, 17, 2)
     assert batch["joints"].shape == (len(pairs), 17, 3)
     for row, (frame, flipped) in enumerate(pairs.tolist()):
-        window, target = gathered(data, frame, flipped, span)
+        window, target = gathered(data, frame, flipped, span, causal)
         np.testing.assert_array_equal(batch["keypoints"][row], window)
         np.testing.assert_array_equal(batch["joints"][row], target)
 
@@ -72,13 +73,14 @@ def test_every_window_against_a_loop(span, channels):
 @settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 15), st.integers(0, 1)), min_size=1, max_size=9),
-    st.sampled_from([1, 5, 11]),
+    st.integers(0, 121).map(lambda half: 2 * half + 1),
+    st.booleans(),
 )
-def test_rows_do_not_depend_on_the_rest_of_the_batch(pairs, span):
+def test_rows_do_not_depend_on_the_rest_of_the_batch(pairs, span, causal):
     data = sequences()
-    batch = PoseWindows(data, span)(torch.tensor(pairs))
+    batch = PoseWindows(data, span, causal=causal)(torch.tensor(pairs))
     for row, (frame, flipped) in enumerate(pairs):
-        window, target = gathered(data, frame, flipped, span)
+        window, target = gathered(data, frame, flipped, span, causal)
         np.testing.assert_array_equal(batch["keypoints"][row], window)
         np.testing.assert_array_equal(batch["joints"][row], target)
         assert batch["index"][row] == frame
@@ -144,3 +146,50 @@ def test_moving_to_the_device_where_they_are_keeps_the_arrays():
     before = windows._arrays["joints"].data_ptr()
     assert windows.to(torch.device("cpu")) is windows
     assert windows._arrays["joints"].data_ptr() == before
+
+
+@pytest.mark.parametrize("flipped", [0, 1])
+def test_a_causal_window_holds_nothing_that_comes_later(flipped):
+    data = sequences()
+    before = PoseWindows(data, 9, causal=True)(torch.tensor([[8, flipped]]))["keypoints"]
+    data.keypoints[9:] += 1
+    after = PoseWindows(data, 9, causal=True)(torch.tensor([[8, flipped]]))["keypoints"]
+    assert torch.equal(before, after)
+    data.keypoints[8] += 1
+    changed = PoseWindows(data, 9, causal=True)(torch.tensor([[8, flipped]]))["keypoints"]
+    assert torch.equal(changed[:, :-1], after[:, :-1])
+    assert not torch.equal(changed[:, -1], after[:, -1])
+
+
+def test_batches_that_are_held_stay_as_they_are():
+    data = sequences()
+    windows = PoseWindows(data, 3)
+    pairs = all_pairs(data)
+    # views alone keep their batch, whether or not the batch itself is held
+    held = [windows(row)["keypoints"][:, 1] for row in pairs.split(1)]
+    for (frame, flipped), view in zip(pairs.tolist(), held, strict=True):
+        np.testing.assert_array_equal(view[0], gathered(data, frame, flipped, 3)[0][1])
+
+
+def test_what_a_backward_pass_needs_is_not_overwritten():
+    data = sequences()
+    windows = PoseWindows(data, 3)
+    weight = torch.ones(17, requires_grad=True)
+    losses = [
+        (windows(row)["keypoints"][..., 0] * weight).sum() for row in all_pairs(data)[:6, None]
+    ]
+    torch.stack(losses).sum().backward()
+    expected = sum(
+        gathered(data, f, flip, 3)[0][..., 0].sum(0) for f in range(3) for flip in (0, 1)
+    )
+    np.testing.assert_allclose(weight.grad, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_batch_let_go_makes_room_for_the_next():
+    windows = PoseWindows(sequences(), 27)
+    pairs, places = all_pairs(sequences()), set()
+    for _ in range(20):
+        batch = windows(pairs)
+        places.add(batch["keypoints"].data_ptr())
+        assert windows(pairs[:3])["keypoints"].shape == (3, 27, 17, 2)
+    assert len(places) <= 2
