@@ -27,7 +27,7 @@ class Comparison:
 
     Attributes:
         name: what is compared.
-        mean: over seeds.
+        mean: over seeds; NaN where a figure was not measured.
         low: end of the 95 % interval; NaN with one seed.
         high: its other end.
         verdict: of this comparison alone.
@@ -40,6 +40,8 @@ class Comparison:
     verdict: Verdict
 
     def __str__(self) -> str:
+        if np.isnan(self.mean):
+            return f"{self.name}: not measured"
         if np.isnan(self.low):
             return f"{self.name}: {self.mean:+.1f} (one seed)"
         return f"{self.name}: {self.mean:+.1f} [{self.low:+.1f}, {self.high:+.1f}]"
@@ -49,8 +51,12 @@ def judge(claim: Mapping[str, Any], figures: Figures) -> dict[str, str]:
     """Judge one claim; errors are better when smaller.
 
     Args:
-        claim: `text`, and `orders` (each `better`, `worse` rows, `columns`) or `gain` (`better` and
-            `worse` rows, the columns `along` which the difference must grow).
+        claim: `text`, and any of
+            `orders`, each `better`, `worse` rows, `columns`: the better row's figure is smaller;
+            `gain`, `better` and `worse` rows, and the columns `along` which their difference grows;
+            `rise`, `rows`, and the columns `along` which their figures grow;
+            `gains`, each `more` and `less` with a `better` and a `worse` row, `columns`: the one
+            pair's difference is larger than the other's.
         figures: what was measured.
 
     Returns:
@@ -68,8 +74,13 @@ def judge(claim: Mapping[str, Any], figures: Figures) -> dict[str, str]:
 
 
 def _differences(claim: Mapping[str, Any], figures: Figures) -> Iterator[tuple[str, np.ndarray]]:
+    def figure(row: str, column: str) -> np.ndarray:
+        """The seeds' figures; one NaN where there are none, which makes NaN of what it meets."""
+        seen = figures[row][column]
+        return np.array(seen if len(seen) else [np.nan])
+
     def gain(better: str, worse: str, column: str) -> np.ndarray:
-        return np.subtract(figures[worse][column], figures[better][column])
+        return figure(worse, column) - figure(better, column)
 
     for order in claim.get("orders", ()):
         for worse in order["worse"]:
@@ -81,6 +92,15 @@ def _differences(claim: Mapping[str, Any], figures: Figures) -> Iterator[tuple[s
         for first, second in pairwise(along):
             growth = gain(better, worse, second) - gain(better, worse, first)
             yield f"{worse} - {better}, {second} against {first}", growth
+    if rise := claim.get("rise"):
+        for row in rise["rows"]:
+            for first, second in pairwise(rise["along"]):
+                yield f"{row}, {second} - {first}", figure(row, second) - figure(row, first)
+    for pair in claim.get("gains", ()):
+        more, less = pair["more"], pair["less"]
+        for column in pair["columns"]:
+            name = f"({more['worse']} - {more['better']}) - ({less['worse']} - {less['better']})"
+            yield f"{name}, {column}", gain(**more, column=column) - gain(**less, column=column)
 
 
 def _compare(name: str, difference: np.ndarray) -> Comparison:

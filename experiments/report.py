@@ -1,6 +1,7 @@
 """What a table leaves for people: the terminal's table, `table.md` and `index.html`."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+# columns that fit beside each other, each with the paper's
+_WIDE = 6
+_COLORS = ("#c2410c", "#0369a1", "#15803d", "#7e22ce")
 _STYLES = {"holds": "green", "reversed": "red", "undecided": "yellow"}
 
 
@@ -34,6 +38,72 @@ def headline(contents: dict[str, Any]) -> str:
     )
 
 
+@dataclass(frozen=True)
+class Cell:
+    """A figure for people: measured, whether it is the best of its column, and published."""
+
+    measured: str
+    best: bool
+    paper: str
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Figures for people, laid out.
+
+    Attributes:
+        heads: titles from left to right.
+        lines: title of every line -> its cells.
+        measured: whether there are measured figures beside the published ones.
+    """
+
+    heads: list[str]
+    lines: dict[str, list[Cell]]
+    measured: bool
+
+
+def grids(contents: dict[str, Any]) -> list[Grid]:
+    """Lay out the rows that are run and, apart, those that are published alone.
+
+    Where a table has more columns than fit a page its rows become columns.
+    """
+    paper, rows = contents["paper"]["cells"], contents["rows"]
+    others = [row for row in paper if row not in rows]
+    return [_grid(contents, each) for each in (rows, others) if each]
+
+
+def _grid(contents: dict[str, Any], rows: list[str]) -> Grid:
+    columns = contents["columns"]
+    heads = [contents["column_titles"][column] for column in columns]
+    lines = [[_cell(contents, row, column) for column in columns] for row in rows]
+    if len(columns) > _WIDE:
+        heads, rows, lines = rows, heads, [list(line) for line in zip(*lines, strict=True)]
+    return Grid(heads, dict(zip(rows, lines, strict=True)), rows[0] in contents["rows"])
+
+
+def _cell(contents: dict[str, Any], row: str, column: str) -> Cell:
+    published = contents["paper"]["cells"].get(row, {}).get(column)
+    paper = "-" if published is None else f"{published:.1f}"
+    if row not in contents["rows"]:
+        return Cell("", False, paper)
+    measured = {name: contents["cells"][name][column]["mean"] for name in contents["rows"]}
+    cell = contents["cells"][row][column]
+    if cell["mean"] is None:
+        return Cell("-", False, paper)
+    best = cell["mean"] == min(mean for mean in measured.values() if mean is not None)
+    spread = "" if cell["std"] is None else f" ± {cell['std']:.1f}"
+    return Cell(f"{cell['mean']:.1f}{spread}", best, paper)
+
+
+def gaps(contents: dict[str, Any]) -> list[str]:
+    """What is empty in the table, and why, a sentence each."""
+    sentences = [f"Not run: {row}, {reason}." for row, reason in contents["skipped"].items()]
+    if contents["absent"]:
+        titles = [contents["column_titles"][column] for column in contents["absent"]]
+        sentences.append(f"These data have no {_listed(titles)}.")
+    return sentences
+
+
 def write_report(folder: Path, contents: dict[str, Any]) -> None:
     """Write `table.json`, `table.md` and `index.html`.
 
@@ -46,11 +116,11 @@ def write_report(folder: Path, contents: dict[str, Any]) -> None:
         text = _TEMPLATES.get_template(template).render(
             **contents,
             headline=headline(contents),
-            figures=[_figure(curve) for curve in contents["curves"].values()]
-            if "html" in name
-            else [],
-            cell=lambda row, column: _cell(contents["cells"][row][column]),
-            best={column: _best(contents, column) for column in contents["columns"]},
+            gaps=gaps(contents),
+            grids=grids(contents),
+            bold="a line" if len(contents["columns"]) > _WIDE else "a column",
+            unit=next(iter(contents["cells"][contents["rows"][0]].values()))["unit"],
+            figure=_figure,
         )
         write_text(folder / name, text)
 
@@ -58,19 +128,22 @@ def write_report(folder: Path, contents: dict[str, Any]) -> None:
 def print_table(contents: dict[str, Any], folder: Path) -> None:
     """Print the table, measured beside published, and the verdicts."""
     console = Console()
-    table = RichTable(title=contents["title"], caption=headline(contents), caption_justify="left")
-    table.add_column("")
-    for column in contents["columns"]:
-        table.add_column(contents["column_titles"][column], justify="right")
-        table.add_column("paper", justify="right", style="dim")
-    for row in contents["rows"]:
-        figures = []
-        for column in contents["columns"]:
-            figure = _cell(contents["cells"][row][column])
-            figures.append(f"[bold]{figure}[/]" if row == _best(contents, column) else figure)
-            figures.append(f"{contents['paper']['cells'][row][column]:.1f}")
-        table.add_row(row, *figures)
-    console.print(table)
+    for grid in grids(contents):
+        table = RichTable(title=contents["title"] if grid.measured else "As published, not run")
+        table.add_column("")
+        for head in grid.heads:
+            if grid.measured:
+                table.add_column(head, justify="right")
+            table.add_column("paper" if grid.measured else head, justify="right", style="dim")
+        for title, line in grid.lines.items():
+            figures = []
+            for cell in line:
+                if grid.measured:
+                    figures.append(f"[bold]{cell.measured}[/]" if cell.best else cell.measured)
+                figures.append(cell.paper)
+            table.add_row(title, *figures)
+        console.print(table)
+    console.print(" ".join([headline(contents), *gaps(contents)]), highlight=False)
     for claim in contents["claims"]:
         style = _STYLES[claim["verdict"]]
         console.print(f"[{style}]{claim['verdict']:>9}[/]  {claim['text']}")
@@ -94,45 +167,36 @@ def print_tables(results: Path) -> None:
     Console().print(table)
 
 
-def _cell(cell: dict[str, Any]) -> str:
-    if cell["mean"] is None:
-        return "-"
-    spread = "" if cell["std"] is None else f" ± {cell['std']:.1f}"
-    return f"{cell['mean']:.1f}{spread}"
+def _figure(curve: dict[str, Any], library: bool) -> str:
+    """The error at each point and, dotted where it means something, its mean up to there.
 
-
-def _best(contents: dict[str, Any], column: str) -> str | None:
-    measured = {
-        row: contents["cells"][row][column]["mean"]
-        for row in contents["rows"]
-        if contents["cells"][row][column]["mean"] is not None
-    }
-    return min(measured, key=measured.__getitem__, default=None)
-
-
-def _figure(curve: dict[str, Any]) -> str:
-    """The error at each tenth of rareness and, dashed, its mean over all rarer tenths too."""
+    Args:
+        curve: as in `table.json`.
+        library: whether to bring Plotly's code along, which a page needs once.
+    """
     figure = go.Figure()
     for number, (row, points) in enumerate(curve["rows"].items()):
-        values = list(points.values())
+        values, color = list(points.values()), _COLORS[number % len(_COLORS)]
+        if curve["bars"]:
+            figure.add_bar(x=list(points), y=values, name=row, marker_color=color)
+            continue
         running = [sum(values[: n + 1]) / (n + 1) for n in range(len(values))]
-        for name, line, dash in (
-            (row, values, "solid"),
-            (f"{row}, rarest up to here", running, "dot"),
-        ):
-            color = ("#c2410c", "#0369a1", "#15803d", "#7e22ce")[number % 4]
+        drawn = [(row, values, "solid"), (f"{row}, mean up to here", running, "dot")]
+        for name, line, dash in drawn[: 1 + curve["running"]]:
             style = {"dash": dash, "color": color}
             figure.add_scatter(x=list(points), y=line, name=name, line=style, mode="lines+markers")
     figure.update_layout(
         template="plotly_white",
         # Plotly would read 10-20 as a date
-        xaxis={"type": "category", "title": "rareness, % of the test poses (left: rarest)"},
-        yaxis_title="MPJPE, mm",
+        xaxis={"type": "category", "title": curve["axis"]},
+        yaxis_title="mm",
         legend={"orientation": "h", "y": -0.25},
         margin={"l": 50, "r": 20, "t": 20, "b": 40},
     )
     html: str = figure.to_html(
-        full_html=False, include_plotlyjs=True, config={"responsive": True, "displaylogo": False}
+        full_html=False,
+        include_plotlyjs=library,
+        config={"responsive": True, "displaylogo": False},
     )
     return html
 

@@ -1,21 +1,31 @@
 """Reproduce a table: train every row, measure every column, judge every claim."""
 
 import argparse
+import fcntl
 import logging
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
-from experiments.cli import PoseCLI, one_sentence_for_mistakes
+from datamodules import DataError, PoseSequences
+from experiments.cli import one_sentence_for_mistakes
 from experiments.report import print_table, print_tables, write_report
-from experiments.runs import Run, Setting
+from experiments.runs import Run, Setting, datamodule
 from experiments.summary import summarise
 from experiments.tables import Table, load_table, table_names
 
@@ -26,7 +36,7 @@ PRESETS = ("quick", "paper")
 class _Follow(Callback):
     """Moves the table's progress bar on, an epoch a step."""
 
-    def __init__(self, progress: Progress, task: Any) -> None:  # noqa: ANN401
+    def __init__(self, progress: Progress, task: TaskID) -> None:
         self.progress = progress
         self.task = task
 
@@ -43,7 +53,8 @@ def reproduce(
         table: the table.
         setting: data and preset.
         seeds: one run of every row each.
-        results: folder for `<table>/table.json`, `table.md`, `index.html` and the runs.
+        results: folder for `<table>/table.json`, `table.md`, `index.html`, and `runs`, which the
+            tables share.
 
     Returns:
         The contents of `table.json`.
@@ -51,27 +62,23 @@ def reproduce(
     Raises:
         DataError: wrong data or options, before anything is trained.
     """
-    folder = results / table.name
-    protocols, sequences = {}, None
-    for measurement in table.measurements:
-        options = {f"data.init_args.{key}": value for key, value in measurement.set.items()}
-        cli = PoseCLI(setting.args(table.method, measurement.protocol, options), run=False)
-        protocols[measurement.key] = cli.datamodule
-        sequences = cli.datamodule.source.load()
-        epochs = cli.trainer.max_epochs or 0
-    assert sequences is not None
-    fingerprint = sequences.fingerprint()
+    data, skipped = _load(table, setting)
+    fingerprints = {sequences: sequences.fingerprint() for sequences in set(data.values())}
     runs = [
-        Run(table, row, seed, setting, fingerprint, folder / "runs")
+        Run(table, row, seed, setting, fingerprints[sequences], results / "runs")
         for seed in seeds
-        for row in table.rows
+        for row, sequences in data.items()
     ]
-    todo = [run for run in runs if run.missing]
+    for run in runs[: len(data)]:
+        for measurement in table.measurements:
+            run.datamodule(measurement)
+    # rows that are the same run are run once
+    todo = list({run.folder: run for run in runs if run.missing}.values())
     console = Console()
-    console.print(f"[bold]{table.title}[/] on {sequences.title}, preset {setting.preset}")
-    console.print(
-        f"{len(runs)} runs, {len(runs) - len(todo)} of them done already", highlight=False
-    )
+    own = next(iter(data[row] for row in data if not table.rows[row].source))
+    console.print(f"[bold]{table.title}[/] on {own.title}, preset {setting.preset}")
+    done = sum(not run.missing for run in runs)
+    console.print(f"{len(runs)} runs, {done} of them done already", highlight=False)
     columns = [
         TextColumn("{task.description}"),
         BarColumn(),
@@ -81,23 +88,51 @@ def reproduce(
         TimeRemainingColumn(elapsed_when_finished=False),
     ]
     with Progress(*columns, console=console, speed_estimate_period=600) as progress:
-        task = progress.add_task("", total=len(todo) * epochs)
-        for number, run in enumerate(todo):
-            progress.update(
-                task, description=f"{run.row}, seed {run.seed}", completed=number * epochs
-            )
-            run.execute(protocols, [_Follow(progress, task)])
-            figures = [
-                f"{name} {run.metrics[each.key][each.metric]:.1f}"
-                for name, each in table.columns.items()
-            ]
-            progress.console.print(
-                f"{run.row:4} seed {run.seed}: {', '.join(figures)} {table.unit}"
-            )
-        progress.update(task, completed=len(todo) * epochs)
-    contents = summarise(table, setting, seeds, runs, sequences)
-    write_report(folder, contents)
+        task = progress.add_task("", total=sum(run.epochs for run in todo))
+        completed = 0
+        for run in todo:
+            progress.update(task, description=f"{run.row}, seed {run.seed}", completed=completed)
+            with alone(run.folder):
+                if run.missing:
+                    run.execute([_Follow(progress, task)])
+            completed += run.epochs
+            progress.console.print(_line(run), highlight=False)
+        progress.update(task, completed=completed)
+    contents = summarise(table, setting, seeds, runs, own, skipped)
+    write_report(results / table.name, contents)
     return contents
+
+
+def _load(table: Table, setting: Setting) -> tuple[dict[str, PoseSequences], dict[str, str]]:
+    """The data of every row, and for those that these data cannot serve, why."""
+    data, skipped = {}, {}
+    for name, row in table.rows.items():
+        if row.data not in (None, setting.data):
+            needed = ", ".join([str(row.data), *(f"{k}={v}" for k, v in row.source.items())])
+            skipped[name] = f"needs {needed}"
+            continue
+        try:
+            data[name] = datamodule(tuple(setting.args(row, "subject", {}))).source.load()
+        except DataError as error:
+            if not row.source:
+                raise
+            skipped[name] = str(error)
+    return data, skipped
+
+
+def _line(run: Run) -> str:
+    seen = {name: run.figures(each).get(each.metric) for name, each in run.table.columns.items()}
+    figures = ", ".join(f"{name} {value:.1f}" for name, value in seen.items() if value is not None)
+    return f"{run.row} seed {run.seed}: {figures} {run.table.unit}"
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process, such as another table's, is in a run's folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -1,24 +1,26 @@
 """A run: one row of a table, trained with one seed and measured under every protocol."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from pytorch_lightning import Callback
 
 from datamodules import PoseDataModule
 from experiments.cli import PoseCLI
+from experiments.code_version import code_version
 from experiments.files import write_json
-from experiments.tables import CONFIGS, Measurement, Table
+from experiments.stages import Stage
+from experiments.tables import CONFIGS, Measurement, Row, Table
 
 # a run is small: more GPUs serve more runs, not a faster one
 _TRAINER = {"devices": "1", "enable_progress_bar": "false", "enable_model_summary": "false"}
-_PACKAGES = ("lightning_modules", "datamodules", "metrics")
 
 
 @dataclass(frozen=True)
@@ -28,85 +30,117 @@ class Setting:
     Attributes:
         data: name of a config in `configs/sources`.
         source_args: arguments of the source that the config leaves to the user, such as its folder.
-        preset: name of a config in `configs/presets`.
+        preset: as the user names it; the table says which config in `configs/presets` it means.
     """
 
     data: str
     source_args: tuple[tuple[str, str], ...]
     preset: str
 
-    def args(self, method: str, protocol: str, options: dict[str, Any]) -> list[str]:
-        """The command line of one method under one protocol: four configs and what they leave open.
+    def args(self, row: Row, protocol: str, options: Mapping[str, Any]) -> list[str]:
+        """The command line of a row under one protocol: four configs and what they leave open.
 
         Args:
-            method: name of a config in `configs/methods`.
+            row: of the table.
             protocol: name of a config in `configs/protocols`.
             options: `data.init_args.…` or `model.init_args.…` -> value.
         """
-        axes = {
-            "methods": method,
+        source = {**dict(self.source_args), **row.source}
+        given = {f"data.init_args.source.init_args.{key}": value for key, value in source.items()}
+        configs = [f"--config={path}" for path in self._configs(row, protocol)]
+        return configs + [f"--{key}={_text(value)}" for key, value in {**given, **options}.items()]
+
+    def config(self, row: Row, protocol: str) -> dict[str, Any]:
+        """What the four configs of a row say, later ones over earlier ones."""
+        merged: dict[str, Any] = {}
+        for path in self._configs(row, protocol):
+            _merge(merged, yaml.safe_load(path.read_text()))
+        return merged
+
+    def _configs(self, row: Row, protocol: str) -> list[Path]:
+        preset = row.presets.get(self.preset, self.preset)
+        names = {
+            "methods": row.method,
             "protocols": protocol,
             "sources": self.data,
-            "presets": self.preset,
+            "presets": preset,
         }
-        configs = [f"--config={CONFIGS / axis / name}.yaml" for axis, name in axes.items()]
-        source = {f"data.init_args.source.init_args.{key}": v for key, v in self.source_args}
-        return configs + [f"--{key}={value}" for key, value in (source | options).items()]
-
-    def texts(self, method: str, protocols: Iterable[str]) -> list[str]:
-        """The contents of all configs that a run of a method reads."""
-        names = [f"methods/{method}", f"sources/{self.data}", f"presets/{self.preset}"]
-        names += [f"protocols/{protocol}" for protocol in sorted({"subject", *protocols})]
-        return [(CONFIGS / f"{name}.yaml").read_text() for name in names]
+        return [CONFIGS / axis / f"{name}.yaml" for axis, name in names.items()]
 
 
 class Run:
     """Trains one row with one seed, and measures it; what is done is not done again.
 
-    A run's folder is named by a hash of all that determines its figures: its configs, the data and
-    the code of the three packages that make them. It holds the last epoch's checkpoint, the log,
-    the full config and `metrics.json`: measurement -> figures.
+    A run's folder is named by a hash of all that determines its weights: its configs and options,
+    the data and the code. Rows of several tables that are the same run share it. It holds the last
+    epoch's checkpoint, the log, the full config and `metrics.json`: test -> figures.
 
     Args:
         table: the table.
         row: name of one of its rows.
         seed: of weights, order and dropout.
         setting: data and preset.
-        fingerprint: of the data.
+        fingerprint: of the row's data.
         folder: where runs live.
     """
 
     def __init__(
         self, table: Table, row: str, seed: int, setting: Setting, fingerprint: str, folder: Path
     ) -> None:
-        options = dict(table.rows[row])
-        method = options.pop("method", table.method)
-        model = {f"model.init_args.{key}": value for key, value in options.items()}
-        texts = setting.texts(method, (each.protocol for each in table.measurements))
-        determined_by = (texts, model, seed, fingerprint, code_version())
-        key = blake2b(repr(determined_by).encode(), digest_size=5)
         self.table = table
         self.row = row
         self.seed = seed
-        self.folder = folder / f"{row}-seed{seed}-{key.hexdigest()}"
-        self.args = [*setting.args(method, "subject", model), f"--seed_everything={seed}"]
+        self.setting = setting
+        held = table.rows[row]
+        config = setting.config(held, "subject")
+        _merge(config, {"model": {"init_args": dict(held.options)}})
+        epochs = max(1, round(held.epochs * config["trainer"]["max_epochs"]))
+        config["trainer"]["max_epochs"] = epochs
+        # in all of its stages
+        self.epochs = sum(Stage(**s).of(epochs) for s in config.get("stages", ())) or epochs
+        key = _digest((config, seed, fingerprint, code_version()), size=5)
+        self.folder = folder / f"{held.method}-seed{seed}-{key}"
+        options = {f"model.init_args.{name}": value for name, value in held.options.items()}
+        options |= {"trainer.max_epochs": epochs, "seed_everything": seed}
+        self.args = setting.args(held, "subject", options)
 
-    @cached_property
+    @property
     def metrics(self) -> dict[str, dict[str, float]]:
-        """Measurement -> metric -> figure, of the measurements that are done."""
+        """Test -> metric -> figure, of the tests that are done."""
         path = self.folder / "metrics.json"
         return json.loads(path.read_text()) if path.exists() else {}
 
     @property
-    def missing(self) -> list[Measurement]:
-        """The measurements that are not done."""
-        return [each for each in self.table.measurements if each.key not in self.metrics]
+    def missing(self) -> list[str]:
+        """The tests that are not done."""
+        done = self.metrics
+        return [test for test in self.tests if test not in done]
 
-    def execute(self, protocols: dict[str, PoseDataModule], callbacks: Sequence[Callback]) -> None:
+    @cached_property
+    def tests(self) -> dict[str, Measurement]:
+        """Every test that the run has to sit, by its name in `metrics.json`."""
+        return {self.test(each): each for each in self.table.measurements}
+
+    def test(self, measurement: Measurement) -> str:
+        """Names a test by its protocol, its options and a digest of the protocol's config."""
+        config = yaml.safe_load((CONFIGS / f"protocols/{measurement.protocol}.yaml").read_text())
+        options = [f"{key}={_text(value)}" for key, value in sorted(measurement.set.items())]
+        return " ".join([measurement.protocol, *options, _digest(config, size=3)])
+
+    def figures(self, measurement: Measurement) -> dict[str, float]:
+        """Metric -> figure, of a measurement that is done."""
+        return self.metrics[self.test(measurement)]
+
+    def datamodule(self, measurement: Measurement) -> PoseDataModule:
+        """What carries a measurement out; equal ones are one."""
+        options = {f"data.init_args.{key}": value for key, value in measurement.set.items()}
+        row = self.table.rows[self.row]
+        return datamodule(tuple(self.setting.args(row, measurement.protocol, options)))
+
+    def execute(self, callbacks: Sequence[Callback] = ()) -> None:
         """Train what is not trained, measure what is not measured.
 
         Args:
-            protocols: measurement -> the datamodule that carries it.
             callbacks: to follow the training.
         """
         logs = f"--trainer.logger.init_args.save_dir={self.folder / 'log'}"
@@ -119,20 +153,36 @@ class Run:
         cli.trainer.fit(
             cli.model, cli.datamodule, ckpt_path=checkpoint if checkpoint.exists() else None
         )
-        for measurement in self.missing:
-            cli.trainer.test(cli.model, protocols[measurement.key], verbose=False)
-            self.metrics[measurement.key] = {
+        metrics = self.metrics
+        for test in self.missing:
+            cli.trainer.test(cli.model, self.datamodule(self.tests[test]), verbose=False)
+            metrics[test] = {
                 name.removeprefix("test/"): value.item()
                 for name, value in cli.trainer.callback_metrics.items()
             }
-            write_json(self.folder / "metrics.json", self.metrics)
+            write_json(self.folder / "metrics.json", metrics)
 
 
-def code_version() -> str:
-    """A hash of the code that determines figures."""
-    digest = blake2b(digest_size=8)
-    root = Path(__file__).parent.parent
-    for package in _PACKAGES:
-        for path in sorted((root / package).rglob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+@cache
+def datamodule(args: tuple[str, ...]) -> PoseDataModule:
+    """The datamodule of a command line."""
+    held: PoseDataModule = PoseCLI(list(args), run=False).datamodule
+    return held
+
+
+def _merge(into: dict[str, Any], held: Mapping[str, Any]) -> None:
+    """Later configs win, option by option."""
+    for key, value in held.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = value
+
+
+def _text(value: Any) -> str:  # noqa: ANN401
+    """A value on a command line, `null` and lists included."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _digest(held: Any, size: int) -> str:  # noqa: ANN401
+    return blake2b(json.dumps(held, sort_keys=True).encode(), digest_size=size).hexdigest()

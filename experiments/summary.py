@@ -1,19 +1,24 @@
 """What `table.json` holds: the figures of all runs, beside the paper's, with verdicts."""
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
 from datamodules import PoseSequences
-from experiments.claims import TEST, judge
+from experiments.claims import TEST, Figures, judge
 from experiments.runs import Run, Setting
-from experiments.tables import Measurement, Table
+from experiments.tables import Curve, Table
 
 
 def summarise(
-    table: Table, setting: Setting, seeds: Sequence[int], runs: Sequence[Run], data: PoseSequences
+    table: Table,
+    setting: Setting,
+    seeds: Sequence[int],
+    runs: Sequence[Run],
+    data: PoseSequences,
+    skipped: Mapping[str, str],
 ) -> dict[str, Any]:
     """Gather finished runs; equal runs give equal contents, to the letter.
 
@@ -23,34 +28,39 @@ def summarise(
         seeds: in the order that every cell's figures stand in.
         runs: all runs of the table.
         data: what they ran on.
+        skipped: row that was not run -> why.
     """
+    done = [run for run in runs if not run.missing]
     figures = {
         row: {
             column: [
-                run.metrics[measurement.key][measurement.metric]
-                for run in runs
-                if run.row == row and not run.missing
+                seen[each.metric]
+                for run in done
+                if run.row == row and each.metric in (seen := run.figures(each))
             ]
-            for column, measurement in table.columns.items()
+            for column, each in table.columns.items()
         }
         for row in table.rows
     }
+    absent = [column for column in table.columns if not any(figures[r][column] for r in figures)]
     return {
         "table": table.name,
         "title": table.title,
         "rows": list(table.rows),
         "columns": list(table.columns),
-        "column_titles": {name: each.title for name, each in table.columns.items()},
+        "column_titles": {name: each.title or name for name, each in table.columns.items()},
         "cells": {
             row: {column: _cell(seen, table.unit) for column, seen in columns.items()}
             for row, columns in figures.items()
         },
+        "skipped": dict(skipped),
+        "absent": absent if done else [],
         "paper": {"source": table.paper, "cells": table.published},
         "comparable": setting.data == "h36m" and setting.preset == "paper",
         "claims": [judge(claim, figures) for claim in table.claims],
         "test": TEST,
-        "ruler": {"all": table.ruler} | {n: each.ruler for n, each in table.columns.items()},
-        "curves": {name: _curve(name, each, table, runs) for name, each in table.curves.items()},
+        "ruler": {"all": table.ruler} | {n: c.ruler for n, c in table.columns.items() if c.ruler},
+        "curves": {name: _curve(each, figures, done) for name, each in table.curves.items()},
         "data": {
             "source": setting.data,
             "title": data.title,
@@ -62,11 +72,11 @@ def summarise(
         "seeds": list(seeds),
         "notes": table.notes,
         "commit": _commit(),
-        "complete": not any(run.missing for run in runs),
+        "complete": len(done) == len(runs),
     }
 
 
-def _cell(seen: list[float], unit: str) -> dict[str, Any]:
+def _cell(seen: Sequence[float], unit: str) -> dict[str, Any]:
     return {
         "mean": fmean(seen) if seen else None,
         "std": stdev(seen) if len(seen) > 1 else None,
@@ -76,20 +86,20 @@ def _cell(seen: list[float], unit: str) -> dict[str, Any]:
     }
 
 
-def _curve(
-    name: str, measurement: Measurement, table: Table, runs: Sequence[Run]
-) -> dict[str, Any]:
+def _curve(curve: Curve, figures: Figures, runs: Sequence[Run]) -> dict[str, Any]:
     """Row -> point -> mean over seeds, in the points' order."""
-    rows: dict[str, dict[str, float]] = {}
-    for row in measurement.rows:
-        seen: dict[str, list[float]] = {}
-        for run in runs:
-            if run.row == row and not run.missing:
-                for metric, value in run.metrics[measurement.key].items():
-                    if metric.startswith(f"{measurement.metric}/"):
-                        seen.setdefault(metric.split("/", 1)[1], []).append(value)
-        rows[row] = {point: fmean(values) for point, values in sorted(seen.items())}
-    return {"title": measurement.title, "rows": rows}
+    rows = {}
+    for row in curve.rows:
+        points = {point: list(figures[row][column]) for point, column in curve.columns.items()}
+        if measured := curve.measured:
+            for run in runs:
+                for metric, value in sorted(run.figures(measured).items()):
+                    if run.row == row and metric.startswith(f"{measured.metric}/"):
+                        points.setdefault(metric.split("/", 1)[1], []).append(value)
+        if means := {point: fmean(values) for point, values in points.items() if values}:
+            rows[row] = means
+    kind = {"axis": curve.axis, "running": curve.running, "bars": curve.bars}
+    return {"title": curve.title, "rows": rows} | kind
 
 
 def _commit() -> str | None:

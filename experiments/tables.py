@@ -1,5 +1,6 @@
 """A table: its rows, columns, published figures and claims, read from YAML."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,27 @@ CONFIGS = Path(__file__).parent / "configs"
 
 
 @dataclass(frozen=True)
+class Row:
+    """One row of a table: a method, and how it differs from its config.
+
+    Attributes:
+        method: name of a config in `configs/methods`.
+        presets: preset that the user names -> config in `configs/presets`; itself where silent.
+        epochs: factor on the epochs of method and preset.
+        data: the one source that can give the row its data; any when not given.
+        source: options of the source, such as the detector of its keypoints.
+        options: of the model.
+    """
+
+    method: str
+    presets: Mapping[str, str] = field(default_factory=dict)
+    epochs: float = 1.0
+    data: str | None = None
+    source: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Measurement:
     """One figure of a trained method: a protocol, its options, and the metric read from it.
 
@@ -22,20 +44,36 @@ class Measurement:
         set: options of the protocol.
         title: for people.
         ruler: which frames, and which mean.
-        rows: of a curve, those that the paper draws.
     """
 
     protocol: str
     metric: str
-    set: dict[str, Any] = field(default_factory=dict)
+    set: Mapping[str, Any] = field(default_factory=dict)
     title: str = ""
     ruler: str = ""
-    rows: tuple[str, ...] = ()
 
-    @property
-    def key(self) -> str:
-        """Names the test that measures it, in a run's `metrics.json`."""
-        return " ".join([self.protocol, *(f"{k}={v}" for k, v in sorted(self.set.items()))])
+
+@dataclass(frozen=True)
+class Curve:
+    """A figure beside the table: a line, or bars, for each of some rows.
+
+    Attributes:
+        title: for people.
+        axis: title of the horizontal axis.
+        rows: those that are drawn.
+        columns: point -> column of the table, where the points are its columns.
+        measured: the points, where they are the metrics of one test.
+        running: also draw the mean over all points up to each.
+        bars: draw bars: the points have no order.
+    """
+
+    title: str
+    axis: str
+    rows: tuple[str, ...]
+    columns: Mapping[str, str] = field(default_factory=dict)
+    measured: Measurement | None = None
+    running: bool = False
+    bars: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,11 +86,10 @@ class Table:
         paper: where the published figures stand.
         unit: of all figures.
         ruler: how they are measured.
-        rows: row -> model options; `method` among them names another method's config.
+        rows: those that are run.
         columns: column -> what is measured.
-        published: row -> column -> the paper's figure.
+        published: row -> column -> the paper's figure, where it has one; also of rows not run here.
         claims: what the paper says of them, as `claims.py` reads it.
-        method: config of the rows that name none.
         curves: figures beside the table.
         notes: what a reader of the results should know.
     """
@@ -62,19 +99,18 @@ class Table:
     paper: str
     unit: str
     ruler: str
-    rows: dict[str, dict[str, Any]]
+    rows: dict[str, Row]
     columns: dict[str, Measurement]
     published: dict[str, dict[str, float]]
     claims: list[dict[str, Any]]
-    method: str
-    curves: dict[str, Measurement] = field(default_factory=dict)
+    curves: dict[str, Curve] = field(default_factory=dict)
     notes: str = ""
 
     @property
     def measurements(self) -> list[Measurement]:
-        """Every test a run has to sit, once."""
-        each = [*self.columns.values(), *self.curves.values()]
-        return list({measurement.key: measurement for measurement in each}.values())
+        """Everything that is read from a run."""
+        measured = (curve.measured for curve in self.curves.values())
+        return [*self.columns.values(), *(each for each in measured if each)]
 
 
 def table_names() -> list[str]:
@@ -91,6 +127,20 @@ def load_table(name: str) -> Table:
     if name not in table_names():
         raise DataError(f"There is no table {name!r}: choose one of {', '.join(table_names())}.")
     held = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
-    for kind in ("columns", "curves"):
-        held[kind] = {key: Measurement(**each) for key, each in held.get(kind, {}).items()}
+    common = {"method": held.pop("method"), "presets": held.pop("presets", {})}
+    held["rows"] = {key: _row(common | each) for key, each in held["rows"].items()}
+    held["columns"] = {key: Measurement(**each) for key, each in held["columns"].items()}
+    held["curves"] = {key: _curve(each) for key, each in held.get("curves", {}).items()}
     return Table(name=name, **held)
+
+
+def _row(held: dict[str, Any]) -> Row:
+    """What is not an attribute of a row is an option of its model."""
+    own = Row.__dataclass_fields__
+    options = {key: value for key, value in held.items() if key not in own}
+    return Row(**{key: value for key, value in held.items() if key in own}, options=options)
+
+
+def _curve(held: dict[str, Any]) -> Curve:
+    measured = held.pop("measured", None)
+    return Curve(**held, measured=Measurement(**measured) if measured else None)
