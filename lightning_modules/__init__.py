@@ -4,5 +4,6 @@ from lightning_modules.fc_baseline import FCBaseline
 from lightning_modules.lifter import PoseLifter
 from lightning_modules.rie import RIE
 from lightning_modules.srnet import SRNet
+from lightning_modules.temporal_conv import TemporalConv
 
-__all__ = ["RIE", "FCBaseline", "PoseLifter", "SRNet"]
+__all__ = ["RIE", "FCBaseline", "PoseLifter", "SRNet", "TemporalConv"]

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from datamodules.skeletons import shuffle_groups
 from lightning_modules.lifter import PoseLifter
-from lightning_modules.networks.lifting import Kind, LiftingNetwork
+from lightning_modules.networks.lifting import Kind, LiftingNetwork, temporal_layers
 from lightning_modules.networks.recombine import Operator
 
 Network = Literal["fc", "gp", "lf", "es", "sfs", "sr"]
@@ -21,8 +21,10 @@ class SRNet(PoseLifter):
 
     Args:
         network: which of the six.
+        receptive_field: T, a power of 3. From 3 on the layers are temporal convolutions (Sec. 3.4).
         width: hidden channels over all parts.
-        num_layers: weight layers, 6 in the paper's tables (its Fig. 4).
+        num_layers: weight layers. Of one frame 6 when not given, as in the paper's tables (its
+            Fig. 4); more frames determine it.
         split: the layer count of lf, es and sfs; the paper gives its best values in a plot only.
         operator: how sr combines a part with its global context.
         context: H of sr: a whole number of channels, or a fraction of the part's (with concat).
@@ -33,15 +35,17 @@ class SRNet(PoseLifter):
         kwargs: of PoseLifter.
 
     Raises:
-        ValueError: a split that the network's layers do not allow, an unknown grouping, or a
-            context that does not go with the operator.
+        ValueError: a receptive field that is no power of 3, layers that do not go with it, a split
+            that they do not allow, an unknown grouping, or a context that does not go with the
+            operator.
     """
 
     def __init__(
         self,
         network: Network = "sr",
+        receptive_field: int = 1,
         width: int = 1024,
-        num_layers: int = 6,
+        num_layers: int | None = None,
         split: int | None = None,
         operator: Operator = "multiply",
         context: int | float = 1,
@@ -51,10 +55,12 @@ class SRNet(PoseLifter):
         dropout: float = 0.0,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(receptive_field=receptive_field, **kwargs)
         if groups not in self.skeleton.groups:
             known = ", ".join(map(str, self.skeleton.groups))
             raise ValueError(f"There is no split into {groups} body parts: choose {known}.")
+        if num_layers is None:
+            num_layers = temporal_layers(receptive_field) or 6
         self.network = LiftingNetwork(
             layer_kinds(network, num_layers, split),
             shuffle_groups(self.skeleton.groups[groups], shuffled_groups, shuffle_seed),
@@ -62,11 +68,22 @@ class SRNet(PoseLifter):
             operator,
             context,
             dropout,
+            receptive_field,
+            self.causal,
         )
 
     def forward(self, keypoints: Tensor) -> Tensor:
-        """Lift keypoints (B, 1, J, 2) to joints (B, J, 3)."""
-        return self.network(keypoints[:, 0])
+        """Lift keypoints (B, T, J, 2) to joints (B, J, 3)."""
+        return self.network(keypoints)
+
+    @property
+    def shares_windows(self) -> bool:
+        """Overlapping windows have features in common."""
+        return self.receptive_field > 1
+
+    def forward_span(self, span: Tensor) -> Tensor:
+        """Lift all windows of a stretch of frames, (N + T - 1, J, 2), to joints (N, J, 3)."""
+        return self.network.forward_span(span)
 
 
 def layer_kinds(network: Network, num_layers: int, split: int | None = None) -> list[Kind]:

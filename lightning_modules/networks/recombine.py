@@ -21,29 +21,32 @@ class GlobalContext(nn.Module):
     """Each part's view of all other parts: a linear map to few channels (SRNet, Eq. 6).
 
     All parts' maps are one product with a matrix that is zero where a part would see itself. The
-    weights start at zero, as in the released code.
+    weights start at zero, as in the released code. Over several frames, the taps of a temporal
+    layer, a part has a context for each, and each sees all of them.
 
     Args:
         widths: channels of each part.
         dimensions: H, channels of each part's context.
+        taps: frames that the map takes at once.
     """
 
     others: Tensor
 
-    def __init__(self, widths: Sequence[int], dimensions: Sequence[int]) -> None:
+    def __init__(self, widths: Sequence[int], dimensions: Sequence[int], taps: int = 1) -> None:
         super().__init__()
         total = sum(widths)
-        owner = torch.repeat_interleave(torch.arange(len(widths)), torch.tensor(widths))
-        viewer = torch.repeat_interleave(torch.arange(len(widths)), torch.tensor(dimensions))
+        parts = torch.arange(len(widths))
+        owner = parts.repeat_interleave(torch.tensor(widths)).repeat(taps)
+        viewer = parts.repeat_interleave(taps * torch.tensor(dimensions))
         self.register_buffer("others", viewer[:, None] != owner, persistent=False)
         self.weight = nn.Parameter(torch.zeros(int(self.others.sum())))
-        bounds = torch.tensor([1 / math.sqrt(total - width) for width in widths])[viewer]
+        bounds = torch.tensor([1 / math.sqrt(taps * (total - width)) for width in widths])[viewer]
         self.bias = nn.Parameter(torch.empty(len(viewer)).uniform_(-1, 1) * bounds)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Map (B, sum of widths) to (B, sum of dimensions)."""
+        """Map (B, taps, sum of widths) to (B, taps * sum of dimensions), part by part."""
         matrix = self.weight.new_zeros(self.others.shape).masked_scatter(self.others, self.weight)
-        return F.linear(features, matrix, self.bias)
+        return F.linear(features.flatten(1), matrix, self.bias)
 
 
 class SplitRecombine(GroupedLinear):
@@ -59,6 +62,7 @@ class SplitRecombine(GroupedLinear):
         out_widths: channels of each part of the output.
         operator: how a part and its context are combined.
         context: H: a whole number of channels, or a fraction (float) of the part's own.
+        taps: frames that the layer takes at once, each with a gate or context of its own.
 
     Raises:
         ValueError: H is not positive, or more than 1 with an operator that broadcasts it.
@@ -70,6 +74,7 @@ class SplitRecombine(GroupedLinear):
         out_widths: Sequence[int],
         operator: Operator = "multiply",
         context: int | float = 1,
+        taps: int = 1,
     ) -> None:
         if context <= 0 or (operator != "concat" and (context != 1 or isinstance(context, float))):
             raise ValueError(
@@ -80,23 +85,21 @@ class SplitRecombine(GroupedLinear):
             context if isinstance(context, int) else max(1, round(context * width))
             for width in in_widths
         ]
-        super().__init__(in_widths, out_widths, dimensions if operator == "concat" else None)
+        super().__init__(in_widths, out_widths, dimensions if operator == "concat" else None, taps)
         self.operator = operator
-        self.dimensions = dimensions
-        self.context = GlobalContext(in_widths, dimensions)
-        self.norm = GateNorm(sum(dimensions)) if operator == "multiply" else nn.Identity()
+        self.dimensions = [taps * dimension for dimension in dimensions]
+        self.context = GlobalContext(in_widths, dimensions, taps)
+        self.norm = GateNorm(taps * sum(dimensions)) if operator == "multiply" else nn.Identity()
 
     def forward(self, features: Tensor) -> Tensor:
-        """Map (B, sum of in_widths) to (B, sum of out_widths)."""
+        """Map (B, taps, sum of in_widths), or without taps for one, to (B, sum of out_widths)."""
         context = self.norm(self.context(features))
         context = context.sigmoid() if self.operator == "multiply" else F.leaky_relu(context)
-        pairs = zip(
-            features.split(self.in_widths, dim=1),
-            context.split(self.dimensions, dim=1),
-            strict=True,
-        )
+        parts = features.split(self.in_widths, dim=-1)
+        contexts = context.split(self.dimensions, dim=1)
+        pairs = [(p, c.view(*p.shape[:-1], -1)) for p, c in zip(parts, contexts, strict=True)]
         if self.operator == "multiply":
             return self.products([part * gate for part, gate in pairs])
         if self.operator == "add":
             return self.products([part + shift for part, shift in pairs])
-        return self.products([torch.cat(pair, dim=1) for pair in pairs])
+        return self.products([torch.cat(pair, dim=-1) for pair in pairs])
