@@ -95,7 +95,8 @@ def _differences(claim: Mapping[str, Any], figures: Figures) -> Iterator[tuple[s
     if rise := claim.get("rise"):
         for row in rise["rows"]:
             for first, second in pairwise(rise["along"]):
-                yield f"{row}, {second} - {first}", figure(row, second) - figure(row, first)
+                growth = figure(row, second) - figure(row, first)
+                yield f"{row}, {second} against {first}", growth
     for pair in claim.get("gains", ()):
         more, less = pair["more"], pair["less"]
         for column in pair["columns"]:

@@ -54,12 +54,14 @@ class Grid:
     Attributes:
         heads: titles from left to right.
         lines: title of every line -> its cells.
-        measured: whether there are measured figures beside the published ones.
+        measured: whether there are measured figures.
+        paper: whether there are published ones.
     """
 
     heads: list[str]
     lines: dict[str, list[Cell]]
     measured: bool
+    paper: bool
 
 
 def grids(contents: dict[str, Any]) -> list[Grid]:
@@ -74,11 +76,13 @@ def grids(contents: dict[str, Any]) -> list[Grid]:
 
 def _grid(contents: dict[str, Any], rows: list[str]) -> Grid:
     columns = contents["columns"]
+    measured = rows[0] in contents["rows"]
+    paper = any(row in contents["paper"]["cells"] for row in rows)
     heads = [contents["column_titles"][column] for column in columns]
     lines = [[_cell(contents, row, column) for column in columns] for row in rows]
     if len(columns) > _WIDE:
         heads, rows, lines = rows, heads, [list(line) for line in zip(*lines, strict=True)]
-    return Grid(heads, dict(zip(rows, lines, strict=True)), rows[0] in contents["rows"])
+    return Grid(heads, dict(zip(rows, lines, strict=True)), measured, paper)
 
 
 def _cell(contents: dict[str, Any], row: str, column: str) -> Cell:
@@ -134,13 +138,16 @@ def print_table(contents: dict[str, Any], folder: Path) -> None:
         for head in grid.heads:
             if grid.measured:
                 table.add_column(head, justify="right")
-            table.add_column("paper" if grid.measured else head, justify="right", style="dim")
+            if grid.paper:
+                title = "paper" if grid.measured else head
+                table.add_column(title, justify="right", style="dim")
         for title, line in grid.lines.items():
             figures = []
             for cell in line:
                 if grid.measured:
                     figures.append(f"[bold]{cell.measured}[/]" if cell.best else cell.measured)
-                figures.append(cell.paper)
+                if grid.paper:
+                    figures.append(cell.paper)
             table.add_row(title, *figures)
         console.print(table)
     console.print(" ".join([headline(contents), *gaps(contents)]), highlight=False)

@@ -131,6 +131,9 @@ def load_table(name: str) -> Table:
     held["rows"] = {key: _row(common | each) for key, each in held["rows"].items()}
     held["columns"] = {key: Measurement(**each) for key, each in held["columns"].items()}
     held["curves"] = {key: _curve(each) for key, each in held.get("curves", {}).items()}
+    for row, figures in held["published"].items():
+        if isinstance(figures, list):
+            held["published"][row] = dict(zip(held["columns"], figures, strict=True))
     return Table(name=name, **held)
 
 

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from experiments import reproduce, runs, tables
-from experiments.tables import load_table, table_names
+from experiments.tables import load_table
 
 TINY_PRESET = """
 model: {init_args: {width: 32}}
@@ -132,16 +132,3 @@ def test_tables_are_listed_with_their_state(tiny, capsys):
     run(tiny / "results")
     reproduce.main(["--list"])
     assert "complete" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("name", table_names())
-def test_a_table_names_rows_columns_and_metrics_that_there_are(name):
-    table = load_table(name)
-    assert set(table.published) == set(table.rows)
-    for figures in table.published.values():
-        assert set(figures) == set(table.columns)
-    for claim in table.claims:
-        assert claim["text"]
-        for order in claim.get("orders", ()):
-            assert {order["better"], *order["worse"]} <= set(table.rows)
-            assert set(order["columns"]) <= set(table.columns)

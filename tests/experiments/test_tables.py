@@ -1,0 +1,119 @@
+"""The YAML tables: against the papers' figures, and against what the suite has."""
+
+import pytest
+
+from experiments import runs
+from experiments.runs import Run, Setting
+from experiments.tables import CONFIGS, FOLDER, load_table, table_names
+
+TABLES = table_names()
+QUICK = Setting("synthetic", (), "quick")
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_speaks_of_rows_and_columns_that_it_has(name):
+    table = load_table(name)
+    assert table.title
+    assert table.claims
+    for figures in table.published.values():
+        assert set(figures) <= set(table.columns)
+    for curve in table.curves.values():
+        assert set(curve.rows) <= set(table.rows)
+        assert set(curve.columns.values()) <= set(table.columns)
+        assert bool(curve.columns) != bool(curve.measured)
+    for claim in table.claims:
+        assert claim["text"]
+        rows, columns = set(), set()
+        for kind, held in claim.items():
+            for part in held if kind in ("orders", "gains") else [held]:
+                if kind == "orders":
+                    rows |= {part["better"], *part["worse"]}
+                    columns |= set(part["columns"])
+                elif kind == "gain":
+                    rows |= {part["better"], part["worse"]}
+                    columns |= set(part["along"])
+                elif kind == "rise":
+                    rows |= set(part["rows"])
+                    columns |= set(part["along"])
+                elif kind == "gains":
+                    rows |= {*part["more"].values(), *part["less"].values()}
+                    columns |= set(part["columns"])
+                else:
+                    assert kind == "text"
+        assert rows
+        assert rows <= set(table.rows)
+        assert columns
+        assert columns <= set(table.columns)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_names_configs_that_there_are(name):
+    table = load_table(name)
+    for row in table.rows.values():
+        assert (CONFIGS / f"methods/{row.method}.yaml").exists()
+        for word in ("quick", "paper"):
+            assert (CONFIGS / f"presets/{row.presets.get(word, word)}.yaml").exists()
+    for measurement in table.measurements:
+        assert (CONFIGS / f"protocols/{measurement.protocol}.yaml").exists()
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_row_can_be_built_and_every_measurement_carried_out(name):
+    table = load_table(name)
+    for row, held in table.rows.items():
+        if held.data is None:
+            run = Run(table, row, 3, QUICK, "", FOLDER)
+            cli = runs.PoseCLI(run.args, run=False)
+            for option, value in held.options.items():
+                assert cli.model.hparams[option] == value
+            assert cli.config["seed_everything"] == 3
+            assert cli.trainer.max_epochs == round(
+                held.epochs * QUICK.config(held, "subject")["trainer"]["max_epochs"]
+            )
+    for measurement in table.measurements:
+        for option, value in measurement.set.items():
+            held = getattr(run.datamodule(measurement), option)
+            assert (list(held) if isinstance(held, tuple) else held) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "column", "figure"),
+    [
+        ("srnet-table2", "SFS", "rare20", 59.2),
+        ("srnet-table10", "SRNet GT", "Avg", 32.0),
+        ("srnet-table10", "SRNet det", "SitD", 61.1),
+        ("srnet-table10", "Pavllo GT", "Avg", 37.2),
+        ("srnet-table10", "Cai det", "WalkT", 39.4),
+        ("rie-table1", "+P-ENH+T-ENH(M-S OPT)", "MPJPE", 30.1),
+        ("rie-supp-table1", "+T-ENH(w/o ABS)", "MPJPE", 36.9),
+        ("rie-supp-table2", "+SUB+SUB_S", "MPJPE", 34.2),
+        ("rie-supp-table3", "+T-ENH(M-S OPT)", "MPJPE", 31.8),
+        ("rie-table2", "RIE GT", "Walk", 24.1),
+        ("rie-table2", "RIE CPN", "Avg", 44.3),
+        ("rie-table2", "Zeng GT", "Dir.", 34.8),
+        ("rie-table2", "Lin GT", "Avg", 32.8),
+        ("rie-table3", "RIE CPN", "SitD.", 47.9),
+        ("rie-table3", "Xu CPN", "Photo", 43.9),
+        ("rie-fig6", "+P-ENH", "error0.00", 33.4),
+    ],
+)
+def test_published_figures_are_the_papers(name, row, column, figure):
+    assert load_table(name).published[row][column] == figure
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [("rie-table2", "RIE GT"), ("rie-table2", "RIE CPN"), ("srnet-table10", "SRNet GT")],
+)
+def test_the_average_is_that_of_the_actions_to_what_the_papers_round(name, row):
+    *actions, average = load_table(name).published[row].values()
+    assert len(actions) == 15
+    assert sum(actions) / 15 == pytest.approx(average, abs=0.07)
+
+
+def test_tables_of_one_paper_agree_where_they_have_the_same_row():
+    first = load_table("rie-table1").published
+    for name in ("rie-supp-table1", "rie-supp-table2", "rie-supp-table3"):
+        for row, figures in load_table(name).published.items():
+            assert figures == first.get(row, figures)
+    assert load_table("rie-supp-table2").published["+SUB"] == first["+T-ENH"]
