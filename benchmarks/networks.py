@@ -1,4 +1,4 @@
-"""SRNet's single-frame step and forward against plainer forms and the released code."""
+"""SRNet's and TemporalConv's steps and forwards against plainer forms and the released code."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -8,13 +8,14 @@ import torch
 from torch import nn
 
 from benchmarks.official import official_network
-from benchmarks.plain import padded_product, padded_weights, plain_copy
+from benchmarks.plain import PlainTemporal, padded_product, padded_weights, plain_copy
 from benchmarks.timing import Ratio, compare
 from datamodules.skeletons import H36M17
 from lightning_modules.networks.grouped import GroupedLinear, share
-from lightning_modules.networks.lifting import LiftingNetwork
+from lightning_modules.networks.lifting import LiftingNetwork, temporal_layers
 
 BATCH = 1024
+FRAMES = 243
 
 
 def measure(ref: Path | None) -> Iterator[Ratio]:
@@ -42,6 +43,38 @@ def measure(ref: Path | None) -> Iterator[Ratio]:
             yield compare(
                 f"{name}, forward", forward, "the released code", _forward(theirs, frames)
             )
+    yield from _temporal(ref)
+
+
+def _temporal(ref: Path | None) -> Iterator[Ratio]:
+    """The networks over windows, in smaller batches: a step of the paper's takes many seconds."""
+    groups, layers, batch = H36M17.groups[5], temporal_layers(FRAMES), max(2, BATCH // 8)
+    windows, joints = torch.rand(batch, FRAMES, 17, 2), torch.rand(batch, 17, 3)
+    ours = LiftingNetwork(["recombined"] * layers, groups, receptive_field=FRAMES)
+    dense = LiftingNetwork(
+        ["dense"] * layers, groups, dropout=0.25, receptive_field=FRAMES, slope=0
+    )
+    plain = PlainTemporal(dense)
+    name = f"{FRAMES} frames"
+    rows: list[tuple[str, nn.Module, str, nn.Module, torch.Tensor]] = [
+        (f"TemporalConv, {name}", dense, "strided convolutions", plain, joints)
+    ]
+    if ref:
+        theirs = official_network(ref, [3] * (layers // 2))
+        rows.append((f"SR, {name}", ours, "the released code", theirs, joints[:, None]))
+    for what, mine, against, other, targets in rows:
+        step = _step(mine, windows, joints)
+        yield compare(f"{what}, step", step, against, _step(other, windows, targets), pairs=5)
+        forward = _forward(mine, windows)
+        yield compare(f"{what}, forward", forward, against, _forward(other, windows), pairs=5)
+    video = torch.rand(8 * batch + FRAMES - 1, 17, 2)
+
+    def span() -> None:
+        with torch.no_grad():
+            ours.eval().forward_span(video)
+
+    what = f"SR, {name}, {8 * batch} frames of a video"
+    yield compare(what, span, "window by window", _forward(ours, windows), pairs=5, scale=8)
 
 
 def _grouped(width: int, batch: int) -> Ratio:

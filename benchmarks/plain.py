@@ -51,6 +51,47 @@ def plain_copy(network: LiftingNetwork) -> LiftingNetwork:
     return network
 
 
+class PlainTemporal(nn.Module):
+    """A dense temporal network over (B, C, T), its convolutions strided ones of PyTorch's.
+
+    Args:
+        network: whose layers and weights it takes.
+    """
+
+    def __init__(self, network: LiftingNetwork) -> None:
+        super().__init__()
+        channels = network.output.in_features
+        self.current = network.current
+        self.input = self._layer(network.input, 34)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(*(self._layer(half, channels) for half in block))
+            for block in network.blocks
+        )
+        self.output = nn.Conv1d(channels, 51, 1)
+        self.output.weight.data.copy_(network.output.weight[:, :, None])
+        self.output.bias.data.copy_(network.output.bias)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Lift windows (B, T, J, 2) to joints (B, J, 3)."""
+        features = self.input(windows.flatten(2).mT)
+        for block in self.blocks:
+            features = features[:, :, self.current :: 3] + block(features)
+        return self.output(features)[:, :, 0].unflatten(1, (-1, 3))
+
+    @staticmethod
+    def _layer(layer: nn.Sequential, channels: int) -> nn.Sequential:
+        linear, norm, activation, dropout = layer
+        taps = linear.in_features // channels
+        convolution = nn.Conv1d(channels, linear.out_features, taps, taps, bias=False)
+        convolution.weight.data.copy_(linear.weight.unflatten(1, (taps, channels)).mT)
+        copied = nn.BatchNorm1d(linear.out_features)
+        copied.load_state_dict(norm.state_dict())
+        slope = activation.negative_slope
+        return nn.Sequential(
+            convolution, copied, nn.LeakyReLU(slope, inplace=True), nn.Dropout(dropout.p)
+        )
+
+
 def padded_weights(layer: GroupedLinear) -> Tensor:
     """A grouped layer's matrices, padded to the widest: (parts, out, in)."""
     widest_in = max(layer.in_widths)

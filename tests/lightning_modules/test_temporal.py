@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from benchmarks.plain import PlainTemporal
 from datamodules.skeletons import H36M17
 from lightning_modules import SRNet, TemporalConv
 from lightning_modules.networks.lifting import LiftingNetwork, QuickDropout, temporal_layers
@@ -79,6 +80,14 @@ def test_a_dense_network_is_a_stack_of_dilated_convolutions(causal):
     model = drawn(TemporalConv(81, width=24, causal=causal).double()).eval()
     windows = torch.randn(5, 81, 17, 2, dtype=torch.float64)
     torch.testing.assert_close(model(windows), convolved(model.network, windows, slope=0))
+
+
+def test_the_benchmarks_strided_convolutions_are_the_same_network():
+    model = drawn(TemporalConv(27, width=24, dropout=0)).double()
+    plain = PlainTemporal(model.network).double()
+    windows = torch.randn(5, 27, 17, 2, dtype=torch.float64)
+    torch.testing.assert_close(model(windows), plain(windows))
+    torch.testing.assert_close(model.eval()(windows), plain.eval()(windows))
 
 
 @pytest.mark.parametrize("operator", ["multiply", "add", "concat"])
