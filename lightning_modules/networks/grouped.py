@@ -2,11 +2,9 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 
@@ -43,7 +41,6 @@ class GroupedLinear(nn.Module):
     ) -> None:
         super().__init__()
         self.in_widths = list(in_widths)
-        self.taps = taps
         fan_ins = [
             taps * (own + more)
             for own, more in zip(in_widths, extra or [0] * len(in_widths), strict=True)
@@ -61,41 +58,5 @@ class GroupedLinear(nn.Module):
 
     def products(self, parts: Sequence[Tensor]) -> Tensor:
         """Map each part's (B, taps, own + extra channels); concatenated."""
-        rows = [part.flatten(1) for part in parts]
-        if self.taps == 1 or torch.is_autocast_enabled(rows[0].device.type):
-            pairs = zip(rows, self.weights, strict=True)
-            return torch.cat([F.linear(part, weight) for part, weight in pairs], dim=1)
-        return _AlignedProducts.apply(*rows, *self.weights)
-
-
-class _AlignedProducts(torch.autograd.Function):
-    """Each part's (B, in) times its weight (out, in), one beside the other.
-
-    On a CPU a product is up to twice as fast where the rows that it writes are multiples of 32
-    bytes apart, which parts of odd widths are not by themselves. Under autocast, or over so few
-    channels that the calls take longer than the products, the plain form does better.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, *tensors: Tensor) -> Tensor:  # noqa: ANN401
-        ctx.save_for_backward(*tensors)
-        parts, weights = tensors[: len(tensors) // 2], tensors[len(tensors) // 2 :]
-        output = parts[0].new_empty(len(parts[0]), sum(map(len, weights)))
-        slots = output.split([len(weight) for weight in weights], dim=1)
-        for part, weight, slot in zip(parts, weights, slots, strict=True):
-            torch.mm(part, weight.t(), out=slot)
-        return output
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:  # noqa: ANN401
-        tensors = ctx.saved_tensors
-        parts, weights = tensors[: len(tensors) // 2], tensors[len(tensors) // 2 :]
-        slots = gradient.split([len(weight) for weight in weights], dim=1)
-        part_gradients = []
-        for weight, slot in zip(weights, slots, strict=True):
-            width = weight.shape[1]
-            rows = gradient.new_empty(len(gradient), -(-width // 8) * 8)[:, :width]
-            part_gradients.append(torch.mm(slot, weight, out=rows))
-        pairs = zip(slots, parts, strict=True)
-        return *part_gradients, *(slot.t() @ part for slot, part in pairs)
+        maps = zip(parts, self.weights, strict=True)
+        return torch.cat([F.linear(part.flatten(1), weight) for part, weight in maps], dim=1)

@@ -122,16 +122,6 @@ def test_a_recombined_layer_over_three_frames_is_the_released_codes(operator):
     torch.testing.assert_close(layer(features), torch.cat(expected, dim=1))
 
 
-def test_the_aligned_products_have_the_plain_ones_gradients():
-    torch.manual_seed(0)
-    layer = drawn(SplitRecombine([3, 5], [2, 9], taps=3)).double()
-    features = torch.randn(6, 3, 8, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(layer, (features,))
-    weights = tuple(layer.weights)
-    parts = tuple(torch.randn(6, n, dtype=torch.float64, requires_grad=True) for n in (9, 15))
-    assert torch.autograd.gradcheck(lambda *tensors: layer.products(tensors[:2]), parts + weights)
-
-
 @pytest.mark.parametrize("frames", [3, 9, 27])
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("network", KINDS)
