@@ -69,9 +69,8 @@ def reproduce(
         for seed in seeds
         for row, sequences in data.items()
     ]
-    for run in runs[: len(data)]:
-        for measurement in table.measurements:
-            run.datamodule(measurement)
+    for args in {tuple(run.test_args(test)) for run in runs for test in run.tests.values()}:
+        datamodule(args)
     # rows that are the same run are run once
     todo = list({run.folder: run for run in runs if run.missing}.values())
     console = Console()
@@ -112,7 +111,7 @@ def _load(table: Table, setting: Setting) -> tuple[dict[str, PoseSequences], dic
             skipped[name] = f"needs {needed}"
             continue
         try:
-            data[name] = datamodule(tuple(setting.args(row, "subject", {}))).source.load()
+            data[name] = datamodule(setting.args(row, "subject", {})).source.load()
         except DataError as error:
             if not row.source:
                 raise

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import yaml
 from pytorch_lightning import Callback
 
 from datamodules import PoseDataModule
-from experiments.cli import PoseCLI
+from experiments.cli import TRAINER_DEFAULTS, PoseCLI
 from experiments.code_version import code_version
 from experiments.files import write_json
 from experiments.stages import Stage
@@ -52,7 +52,7 @@ class Setting:
 
     def config(self, row: Row, protocol: str) -> dict[str, Any]:
         """What the four configs of a row say, later ones over earlier ones."""
-        merged: dict[str, Any] = {}
+        merged: dict[str, Any] = {"trainer": {"max_epochs": TRAINER_DEFAULTS["max_epochs"]}}
         for path in self._configs(row, protocol):
             _merge(merged, yaml.safe_load(path.read_text()))
         return merged
@@ -131,11 +131,10 @@ class Run:
         """Metric -> figure, of a measurement that is done."""
         return self.metrics[self.test(measurement)]
 
-    def datamodule(self, measurement: Measurement) -> PoseDataModule:
-        """What carries a measurement out; equal ones are one."""
+    def test_args(self, measurement: Measurement) -> list[str]:
+        """The command line of a measurement."""
         options = {f"data.init_args.{key}": value for key, value in measurement.set.items()}
-        row = self.table.rows[self.row]
-        return datamodule(tuple(self.setting.args(row, measurement.protocol, options)))
+        return self.setting.args(self.table.rows[self.row], measurement.protocol, options)
 
     def execute(self, callbacks: Sequence[Callback] = ()) -> None:
         """Train what is not trained, measure what is not measured.
@@ -155,7 +154,8 @@ class Run:
         )
         metrics = self.metrics
         for test in self.missing:
-            cli.trainer.test(cli.model, self.datamodule(self.tests[test]), verbose=False)
+            data = datamodule(self.test_args(self.tests[test]))
+            cli.trainer.test(cli.model, data, verbose=False)
             metrics[test] = {
                 name.removeprefix("test/"): value.item()
                 for name, value in cli.trainer.callback_metrics.items()
@@ -163,8 +163,7 @@ class Run:
             write_json(self.folder / "metrics.json", metrics)
 
 
-@cache
-def datamodule(args: tuple[str, ...]) -> PoseDataModule:
+def datamodule(args: Sequence[str]) -> PoseDataModule:
     """The datamodule of a command line."""
     held: PoseDataModule = PoseCLI(list(args), run=False).datamodule
     return held

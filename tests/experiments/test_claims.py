@@ -55,3 +55,48 @@ def test_a_claim_needs_all_of_its_comparisons():
     claim = {"text": "", "orders": [{"better": "A", "worse": ["B", "C"], "columns": ["c"]}]}
     held = {"A": {"c": [1.0, 1.1]}, "B": {"c": [5.0, 5.2]}, "C": {"c": [1.0, 1.2]}}
     assert judge(claim, held)["verdict"] == "undecided"
+
+
+@pytest.mark.parametrize(("step", "verdict"), [(5, "holds"), (-5, "reversed"), (0, "undecided")])
+def test_a_rise_compares_a_rows_own_columns(step, verdict):
+    seeds = np.array([0.0, 0.1, 0.2])
+    claim = {"text": "", "rise": {"rows": ["A"], "along": ["c", "d"]}}
+    judged = judge(claim, {"A": {"c": 50 + seeds, "d": 50 + step + seeds[::-1]}})
+    assert judged["verdict"] == verdict
+    assert judged["detail"].startswith(f"A, d against c: {step:+.1f}")
+
+
+@given(st.lists(st.lists(st.floats(10, 99, width=16), min_size=4, max_size=4), min_size=2))
+def test_gains_are_compared_by_the_paired_t_test(seeds):
+    a, b, c, d = np.array(seeds).T
+    claim = {
+        "text": "",
+        "gains": [
+            {
+                "more": {"better": "A", "worse": "B"},
+                "less": {"better": "C", "worse": "D"},
+                "columns": ["c"],
+            }
+        ],
+    }
+    verdict = judge(claim, {n: {"c": v} for n, v in zip("ABCD", (a, b, c, d), strict=True)})[
+        "verdict"
+    ]
+    if np.ptp((b - a) - (d - c)) == 0:
+        return
+    test = stats.ttest_rel(b - a, d - c)
+    if abs(test.pvalue - 0.05) > 1e-6:
+        expected = "undecided"
+        if test.pvalue < 0.05:
+            expected = "holds" if test.statistic > 0 else "reversed"
+        assert verdict == expected
+
+
+def test_what_was_not_measured_decides_nothing():
+    judged = judge(ORDER, figures([10.0, 11.0], []))
+    assert judged == {
+        "text": "A beats B",
+        "verdict": "undecided",
+        "detail": "B - A, c: not measured",
+    }
+    assert judge(ORDER, figures([], []))["verdict"] == "undecided"

@@ -7,7 +7,7 @@ from experiments.runs import Run, Setting
 from experiments.tables import CONFIGS, FOLDER, load_table, table_names
 
 TABLES = table_names()
-QUICK = Setting("synthetic", (), "quick")
+QUICK, PAPER = (Setting("synthetic", (), preset) for preset in ("quick", "paper"))
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -72,7 +72,7 @@ def test_every_row_can_be_built_and_every_measurement_carried_out(name):
             )
     for measurement in table.measurements:
         for option, value in measurement.set.items():
-            held = getattr(run.datamodule(measurement), option)
+            held = getattr(runs.datamodule(run.test_args(measurement)), option)
             assert (list(held) if isinstance(held, tuple) else held) == value
 
 
@@ -117,3 +117,14 @@ def test_tables_of_one_paper_agree_where_they_have_the_same_row():
         for row, figures in load_table(name).published.items():
             assert figures == first.get(row, figures)
     assert load_table("rie-supp-table2").published["+SUB"] == first["+T-ENH"]
+
+
+def test_one_fit_may_be_as_long_as_three_stages():
+    table = load_table("rie-table1")
+    for setting in (QUICK, PAPER):
+        staged, plain, long = (
+            Run(table, f"+P-ENH+T-ENH{row}", 0, setting, "", FOLDER).epochs
+            for row in ("(M-S OPT)", "", "(180 epochs)")
+        )
+        assert staged == long == round(2.25 * plain)
+    assert long == 180

@@ -1,0 +1,194 @@
+"""What the tables share, and what a table lacks: on tiny data, with tables made up for it."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+import yaml
+
+from experiments import reproduce, tables
+from experiments.runs import Run, Setting
+from experiments.tables import Row, load_table
+
+FIRST = """
+title: a first table
+paper: nowhere
+unit: mm
+ruler: MPJPE
+method: srnet
+rows:
+  SR: {network: sr}
+  LONG: {network: gp, epochs: 1.5}
+  CPN: {network: sr, data: h36m, source: {keypoints: cpn_ft_h36m_dbb}}
+columns:
+  Avg: {protocol: subject, metric: mpjpe_action}
+  Walk: {protocol: subject, metric: mpjpe_by_action/Walking}
+  Kick: {protocol: subject, metric: mpjpe_by_action/Kicking}
+published:
+  SR: {Avg: 36.6}
+  CPN: {Avg: 47.9}
+  Lin: {Walk: 12.3}
+curves:
+  actions:
+    title: actions
+    axis: action
+    rows: [SR, CPN]
+    measured: {protocol: subject, metric: mpjpe_by_action}
+    bars: true
+claims:
+  - text: SR is better than CPN
+    orders: [{better: SR, worse: [CPN], columns: [Avg]}]
+  - text: SR kicks worse than it walks
+    rise: {rows: [SR], along: [Walk, Kick]}
+"""
+SECOND = """
+title: a second table
+paper: nowhere
+unit: mm
+ruler: MPJPE
+method: srnet
+rows:
+  Ours: {num_layers: 6, network: sr}
+  FC: {network: fc}
+  Other: {method: fc_baseline, presets: {quick: other}}
+columns:
+  subject: {protocol: subject, metric: mpjpe_action}
+  rare20: {protocol: rare_pose, set: {rarest: 20}, metric: mpjpe}
+published: {}
+claims:
+  - text: Ours is better than FC
+    orders: [{better: Ours, worse: [FC], columns: [subject]}]
+"""
+OTHER_PRESET = """
+model: {init_args: {width: 24}}
+data: {init_args: {batch_size: 64, train_stride: 10}}
+trainer: {max_epochs: 1}
+"""
+
+
+@pytest.fixture
+def made_up(tiny, monkeypatch):
+    """Two tables that share a row."""
+    folder = tiny / "tables"
+    folder.mkdir()
+    (folder / "first.yaml").write_text(FIRST)
+    (folder / "second.yaml").write_text(SECOND)
+    (tiny / "configs/presets/other.yaml").write_text(OTHER_PRESET)
+    monkeypatch.setattr(tables, "FOLDER", folder)
+    return tiny
+
+
+def run(folder, name):
+    reproduce.main([name, f"--results={folder / 'results'}"])
+    return json.loads((folder / f"results/{name}/table.json").read_text())
+
+
+def checkpoints(folder):
+    return {path: path.stat().st_mtime_ns for path in (folder / "results").rglob("last.ckpt")}
+
+
+def test_what_a_table_lacks_is_said_and_does_not_make_it_incomplete(made_up, capsys):
+    contents = run(made_up, "first")
+    assert contents["complete"]
+    assert contents["rows"] == ["SR", "LONG", "CPN"]
+    assert contents["absent"] == ["Kick"]
+    assert contents["skipped"] == {"CPN": "needs h36m, keypoints=cpn_ft_h36m_dbb"}
+    for row, column in (("SR", "Kick"), ("CPN", "Avg")):
+        cell = contents["cells"][row][column]
+        assert (cell["mean"], cell["n"], cell["seeds"]) == (None, 0, [])
+    assert contents["cells"]["SR"]["Walk"]["n"] == 1
+    assert contents["paper"]["cells"]["Lin"] == {"Walk": 12.3}
+    curve = contents["curves"]["actions"]["rows"]
+    assert set(curve) == {"SR"}
+    assert len(curve["SR"]) == 15
+    assert curve["SR"]["Walking"] == contents["cells"]["SR"]["Walk"]["mean"]
+    assert [claim["verdict"] for claim in contents["claims"]] == ["undecided"] * 2
+    assert all("not measured" in claim["detail"] for claim in contents["claims"])
+    pages = [(made_up / "results/first" / name).read_text() for name in ("table.md", "index.html")]
+    for page in (*pages, " ".join(capsys.readouterr().out.split())):
+        assert "These data have no Kick." in page
+        assert "Not run: CPN, needs h36m, keypoints=cpn_ft_h36m_dbb." in page
+        assert page.index("s published, not run") < page.index("12.3")
+
+
+def test_tables_share_their_runs(made_up):
+    first = run(made_up, "first")
+    trained = checkpoints(made_up)
+    assert len(trained) == 2
+    second = run(made_up, "second")
+    assert second["cells"]["Ours"]["subject"] == first["cells"]["SR"]["Avg"]
+    after = checkpoints(made_up)
+    assert len(after) == 4
+    assert run(made_up, "first") == first
+    assert checkpoints(made_up) == after
+    names = sorted(path.name.rsplit("-", 1)[0] for path in (made_up / "results/runs").iterdir())
+    assert names == ["fc_baseline-seed0", "srnet-seed0", "srnet-seed0", "srnet-seed0"]
+
+
+def test_another_protocol_config_measures_again_and_trains_nothing(made_up):
+    before = run(made_up, "second")
+    weights = {path: torch.load(path)["state_dict"] for path in checkpoints(made_up)}
+    path = made_up / "configs/protocols/rare_pose.yaml"
+    path.write_text(path.read_text().replace("sigma: 0.2", "sigma: 0.05"))
+    after = run(made_up, "second")
+    assert len(checkpoints(made_up)) == len(weights)
+    for checkpoint, held in weights.items():
+        now = torch.load(checkpoint)["state_dict"]
+        assert all(torch.equal(now[name], weight) for name, weight in held.items())
+        assert len(json.loads(checkpoint.with_name("metrics.json").read_text())) == 3
+    for row in before["rows"]:
+        assert after["cells"][row]["subject"] == before["cells"][row]["subject"]
+        assert after["cells"][row]["rare20"] != before["cells"][row]["rare20"]
+
+
+def test_rows_have_presets_and_epochs_of_their_own(made_up):
+    run(made_up, "first")
+    second = run(made_up, "second")
+    assert second["preset"] == "quick"
+    steps = {}
+    for path in checkpoints(made_up):
+        held = torch.load(path)
+        options = held["hyper_parameters"]
+        steps[options.get("network"), options["width"]] = (held["epoch"], held["global_step"])
+    assert {key: epoch + 1 for key, (epoch, _) in steps.items()} == {
+        ("sr", 32): 2,
+        ("gp", 32): 3,
+        ("fc", 32): 2,
+        (None, 24): 1,
+    }
+    assert steps["gp", 32][1] * 2 == steps["sr", 32][1] * 3
+
+
+def test_the_same_run_has_one_folder_and_another_run_another(made_up):
+    table, setting = load_table("second"), Setting("synthetic", (), "quick")
+
+    def folder(setting=setting, seed=0, fingerprint="", **changes):
+        row = replace(Row("srnet", options={"network": "sr", "groups": 5}), **changes)
+        changed = replace(table, rows={"SR": row})
+        return Run(changed, "SR", seed, setting, fingerprint, made_up).folder
+
+    # srnet.yaml says five groups too
+    assert (
+        folder()
+        == folder(options={"groups": 5, "network": "sr"})
+        == folder(options={"network": "sr"})
+    )
+    assert folder() == folder(setting=Setting("synthetic", (("root", "moved"),), "quick"))
+    different = [
+        folder(),
+        folder(seed=1),
+        folder(fingerprint="x"),
+        folder(epochs=2.0),
+        folder(method="fc_baseline", options={}),
+        folder(options={"network": "fc"}),
+        folder(presets={"quick": "other"}),
+    ]
+    config = made_up / "configs/protocols/subject.yaml"
+    held = yaml.safe_load(config.read_text())
+    config.write_text("# a comment changes nothing\n" + config.read_text())
+    assert folder() == different[0]
+    held["data"]["init_args"]["flip"] = False
+    config.write_text(yaml.safe_dump(held))
+    different.append(folder())
+    assert len(set(different)) == len(different)
