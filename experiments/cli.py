@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -163,5 +164,7 @@ def _told_apart(message: str) -> str:
 def main(args: ArgsType = None) -> None:
     """Run a command."""
     keep_freed_memory()
+    for expected in ("LightningCLI's args", "Found .* module.s. in eval mode", "Checkpoint dir"):
+        warnings.filterwarnings("ignore", expected)
     with one_sentence_for_mistakes():
         PoseCLI(args)

@@ -1,6 +1,6 @@
 """Chained fits: one `lightning fit` that trains a method in stages."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.utilities import rank_zero_info
-from torch import nn
+from torch import Tensor, nn
 
 from datamodules import DataError
 from experiments.files import write_json
@@ -84,26 +84,65 @@ def fit_stages(
     Raises:
         DataError: a stage names a module that there is not, or weights do not go over.
     """
-    key, previous = identity, None
-    for number, stage in enumerate(stages, start=1):
-        epochs = stage.of(max_epochs)
-        key = blake2b(repr((key, asdict(stage), epochs)).encode(), digest_size=5).hexdigest()
-        place = folder / f"{number}-{stage.name}-{key}"
-        checkpoint, finished = place / "last.ckpt", place / "finished.json"
-        last = number == len(stages)
-        if not (finished.exists() and not last):
-            rank_zero_info(f"Stage {number} of {len(stages)}, {stage.name}: {place}")
-            options = {f"model.init_args.{name}": value for name, value in stage.model.items()}
-            options["trainer.max_epochs"] = epochs
-            built = build([f"--{name}={value}" for name, value in options.items()], place)
-            if previous and not checkpoint.exists():
-                take_over(built.model, previous, stage.fresh)
-            built.trainer.callbacks += [Frozen(stage), *callbacks]  # type: ignore[attr-defined]
-            resumed = checkpoint if checkpoint.exists() else None
-            built.trainer.fit(built.model, built.datamodule, ckpt_path=resumed)
-            write_json(finished, asdict(stage) | {"epochs": epochs})
-        previous = checkpoint
+    plans = [_Plan(stage, stage.of(max_epochs)) for stage in stages]
+    # every mistake shows here, before a stage is trained
+    models = [build(plan.options, folder).model for plan in plans]
+    for plan, model, before in zip(plans, models, [None, *models], strict=False):
+        for name in (*plan.stage.fresh, *plan.stage.frozen):
+            _submodule(model, name)
+        if before is not None:
+            check_take_over(model.state_dict(), before.state_dict(), plan.stage.fresh)
+    key, checkpoint = identity, None
+    for number, plan in enumerate(plans, start=1):
+        key = blake2b(repr((key, plan)).encode(), digest_size=5).hexdigest()
+        place = folder / f"{number}-{plan.stage.name}-{key}"
+        previous, checkpoint = checkpoint, place / "last.ckpt"
+        finished = place / "finished.json"
+        if finished.exists() and plan is not plans[-1]:
+            continue
+        rank_zero_info(f"Stage {number} of {len(plans)}, {plan.stage.name}: {place}")
+        built = build(plan.options, place)
+        if previous and not checkpoint.exists():
+            take_over(built.model, previous, plan.stage.fresh)
+        built.trainer.callbacks += [Frozen(plan.stage), *callbacks]  # type: ignore[attr-defined]
+        resumed = checkpoint if checkpoint.exists() else None
+        built.trainer.fit(built.model, built.datamodule, ckpt_path=resumed)
+        write_json(finished, asdict(plan))
     return built
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A stage and its own epochs."""
+
+    stage: Stage
+    epochs: int
+
+    @property
+    def options(self) -> list[str]:
+        options = {f"model.init_args.{name}": value for name, value in self.stage.model.items()}
+        options["trainer.max_epochs"] = self.epochs
+        return [f"--{name}={value}" for name, value in options.items()]
+
+
+Weights = Mapping[str, Tensor]
+
+
+def check_take_over(own: Weights, held: Weights, fresh: Sequence[str]) -> None:
+    """Check that the weights of one model go over to another, by name and shape.
+
+    Raises:
+        DataError: a module that is not fresh has other weights here than there.
+    """
+    shapes = (
+        {(name, weight.shape) for name, weight in weights.items() if not _within(name, fresh)}
+        for weights in (own, held)
+    )
+    if differing := {name for name, _ in next(shapes) ^ next(shapes)}:
+        raise DataError(
+            f"{len(differing)} weights do not go over to the next stage, such as "
+            f"{min(differing)}: name their modules under its `fresh`, or make them the same."
+        )
 
 
 def take_over(model: nn.Module, checkpoint: Path, fresh: Sequence[str]) -> None:
@@ -112,20 +151,10 @@ def take_over(model: nn.Module, checkpoint: Path, fresh: Sequence[str]) -> None:
     Raises:
         DataError: a module that is not fresh has other weights here than there.
     """
-    for name in fresh:
-        _submodule(model, name)
     held = torch.load(checkpoint, weights_only=True, map_location="cpu")["state_dict"]
     own = model.state_dict()
-    shapes = [
-        {name: weight.shape for name, weight in weights.items() if not _within(name, fresh)}
-        for weights in (own, held)
-    ]
-    if differing := sorted(name for name, _ in shapes[0].items() ^ shapes[1].items()):
-        raise DataError(
-            f"The weights of {', '.join(dict.fromkeys(differing))} do not go over from "
-            f"{checkpoint}: name their modules under `fresh` of the stage, or make them the same."
-        )
-    model.load_state_dict(own | {name: held[name] for name in shapes[0]})
+    check_take_over(own, held, fresh)
+    model.load_state_dict({name: own[name] if _within(name, fresh) else held[name] for name in own})
 
 
 class Frozen(Callback):
