@@ -20,8 +20,8 @@ def official_batches(
     """Batches without end: windows (B, T, J, 2) and poses (B, 1, J, 3), float32.
 
     As the released training loops take them: all frames plain and flipped, in a new order every
-    epoch, made float32 tensors batch by batch. SRNet's module parses the command line when it is
-    imported.
+    epoch, made float32 tensors batch by batch. SRNet's module parses the command line and opens a
+    window system when it is imported.
 
     Args:
         clone: root of a checkout of facebookresearch/VideoPose3D, paTRICK-swk/Pose3D-RIE or
@@ -40,6 +40,7 @@ def official_batches(
     with (
         mock.patch.object(sys, "argv", ["run.py"]),
         mock.patch.object(sys, "path", [str(clone.resolve()), *sys.path]),
+        mock.patch.dict(sys.modules, {"common.visualization.plot_pose3d": mock.MagicMock()}),
     ):
         module = importlib.import_module(names[0])
     left, right = list(sequences.skeleton.left), list(sequences.skeleton.right)
