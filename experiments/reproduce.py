@@ -1,22 +1,20 @@
 """Reproduce a table: train every row, measure every column, judge every claim."""
 
 import argparse
-import fcntl
 import logging
+import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
-    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -28,24 +26,14 @@ from experiments.report import print_table, print_tables, write_report
 from experiments.runs import Run, Setting, datamodule
 from experiments.summary import summarise
 from experiments.tables import Table, load_table, table_names
+from experiments.workers import Workers, one_by_one
 
 SOURCES = ("synthetic", "npz", "cmu", "h36m")
 PRESETS = ("quick", "paper")
 
 
-class _Follow(Callback):
-    """Moves the table's progress bar on, an epoch a step."""
-
-    def __init__(self, progress: Progress, task: TaskID) -> None:
-        self.progress = progress
-        self.task = task
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.progress.advance(self.task)
-
-
 def reproduce(
-    table: Table, setting: Setting, seeds: Sequence[int], results: Path
+    table: Table, setting: Setting, seeds: Sequence[int], results: Path, jobs: int = 1
 ) -> dict[str, Any]:
     """Run what is missing of a table and write its report.
 
@@ -55,6 +43,7 @@ def reproduce(
         seeds: one run of every row each.
         results: folder for `<table>/table.json`, `table.md`, `index.html`, and `runs`, which the
             tables share.
+        jobs: runs at once, each in a process of its own where there are several.
 
     Returns:
         The contents of `table.json`.
@@ -86,17 +75,25 @@ def reproduce(
         TextColumn("left"),
         TimeRemainingColumn(elapsed_when_finished=False),
     ]
+    # before the progress bar has a thread
+    workers = Workers(todo, jobs) if jobs > 1 else None
     with Progress(*columns, console=console, speed_estimate_period=600) as progress:
         task = progress.add_task("", total=sum(run.epochs for run in todo))
-        completed = 0
-        for run in todo:
-            progress.update(task, description=f"{run.row}, seed {run.seed}", completed=completed)
-            with alone(run.folder):
-                if run.missing:
-                    run.execute([_Follow(progress, task)])
-            completed += run.epochs
+        seen: Counter[Path] = Counter()
+
+        def on_epoch(run: Run) -> None:
+            seen[run.folder] += 1
+            progress.update(task, advance=1, description=f"{run.row}, seed {run.seed}")
+
+        def on_done(run: Run) -> None:
+            # those that it had behind it when it was stopped
+            progress.update(task, advance=run.epochs - seen[run.folder])
             progress.console.print(_line(run), highlight=False)
-        progress.update(task, completed=completed)
+
+        if workers:
+            workers.execute(on_epoch, on_done)
+        else:
+            one_by_one(todo, on_epoch, on_done)
     contents = summarise(table, setting, seeds, runs, own, skipped)
     write_report(results / table.name, contents)
     return contents
@@ -125,15 +122,6 @@ def _line(run: Run) -> str:
     return f"{run.row} seed {run.seed}: {figures} {run.table.unit}"
 
 
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Wait until no other process, such as another table's, is in a run's folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def main(args: Sequence[str] | None = None) -> None:
     """Run from the command line, as the Makefile does."""
     parser = argparse.ArgumentParser(prog="python -m experiments.reproduce", description=__doc__)
@@ -144,6 +132,7 @@ def main(args: Sequence[str] | None = None) -> None:
     parser.add_argument("--name", help="the data set's name in its file names; for npz")
     parser.add_argument("--preset", choices=PRESETS, default="quick")
     parser.add_argument("--seeds", type=_seeds, default=[0], help="such as 0,1,2")
+    parser.add_argument("--jobs", type=int, help="runs at once; as many as cores for quick on CPU")
     parser.add_argument("--results", type=Path, default=Path("results"))
     options = parser.parse_args(args)
     if options.list or options.table is None:
@@ -154,7 +143,11 @@ def main(args: Sequence[str] | None = None) -> None:
         if (getattr(options, key) is None) == (key in needed):
             must = "must be given" if key in needed else "is not needed"
             parser.error(f"--{key} {must} for {options.data}")
-    if options.preset == "quick":
+    on_gpu = torch.cuda.is_available()
+    if on_gpu and (options.jobs or 1) > 1:
+        parser.error("--jobs is for runs without a GPU, which takes them one by one")
+    jobs = options.jobs or (1 if on_gpu or options.preset != "quick" else _cores())
+    if options.preset == "quick" or jobs > 1:
         # its products are too small to share out: one thread is as fast as two, and far faster
         # beside other work; nor do its figures depend on the number of cores
         torch.set_num_threads(1)
@@ -165,11 +158,16 @@ def main(args: Sequence[str] | None = None) -> None:
         )
         table = load_table(options.table)
         try:
-            contents = reproduce(table, setting, options.seeds, options.results)
+            contents = reproduce(table, setting, options.seeds, options.results, jobs)
         except (KeyboardInterrupt, SystemExit):  # Lightning makes the second of the first
             print("Stopped: the same command goes on from here.", file=sys.stderr)
             sys.exit(130)
         print_table(contents, options.results / table.name)
+
+
+def _cores() -> int:
+    """Cores that this process may use; one where processes cannot be forked safely."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
 
 
 def _seeds(text: str) -> list[int]:

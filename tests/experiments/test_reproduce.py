@@ -4,11 +4,13 @@ import json
 import multiprocessing
 import os
 import signal
+import subprocess
 import time
 
 import pytest
 
-from experiments import reproduce
+from datamodules import DataError
+from experiments import reproduce, runs
 from experiments.tables import load_table
 
 
@@ -58,27 +60,60 @@ def test_the_curves_tenths_average_to_all_frames_and_begin_with_the_rarest(tiny)
     assert metrics["rare_pose rarest=20"]["mpjpe"] == pytest.approx((rarest + second) / 2, rel=2e-3)
 
 
-def test_stopped_and_started_again_it_ends_with_the_same_table(tiny):
-    whole = run(tiny / "undisturbed")
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_stopped_and_started_again_it_ends_with_the_same_table(jobs, tiny):
+    whole = run(tiny / "undisturbed", "--jobs=1")
     folder = tiny / "disturbed"
     context = multiprocessing.get_context("fork")
     # within another run each
     for progress, stop, code in ((2, signal.SIGKILL, -signal.SIGKILL), (4, signal.SIGINT, 130)):
-        child = context.Process(target=run, args=(folder,))
+        child = context.Process(target=run, args=(folder, f"--jobs={jobs}"))
         child.start()
         while len(list(folder.glob("runs/*/metrics.json"))) < progress:
             assert child.is_alive()
             time.sleep(0.02)
+        workers = _children(child.pid)
+        assert len(workers) == (jobs if jobs > 1 else 0)
         os.kill(child.pid, stop)
         child.join()
         assert child.exitcode == code
+        # nobody goes on behind the user's back
+        for _ in range(500):
+            if not any(_is_alive(worker) for worker in workers):
+                break
+            time.sleep(0.02)
+        assert not any(_is_alive(worker) for worker in workers)
     done = {path: path.stat().st_mtime_ns for path in folder.glob("runs/*/last.ckpt")}
     measurements = 4  # three columns, and the curve
     finished = {path for path in done if len(_measured(path)) == measurements}
     assert finished
-    assert run(folder) == whole
+    assert run(folder, f"--jobs={jobs}") == whole
     for path in finished:
         assert path.stat().st_mtime_ns == done[path]
+
+
+def _children(process):
+    held = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process)], capture_output=True)
+    return [int(number) for number in held.stdout.split()]
+
+
+def _is_alive(process):
+    held = subprocess.run(["ps", "-o", "stat=", "-p", str(process)], capture_output=True)
+    return bool(held.stdout.strip()) and not held.stdout.startswith(b"Z")
+
+
+def test_what_goes_wrong_in_a_worker_is_told(tiny, monkeypatch, capsys):
+    def refuse(self, callbacks):
+        raise DataError("These data are wrong.")
+
+    monkeypatch.setattr(runs.Run, "execute", refuse)
+    with pytest.raises(SystemExit) as stopped:
+        run(tiny / "results", "--jobs=2")
+    assert stopped.value.code == 2
+    assert "error: These data are wrong." in capsys.readouterr().err
+    monkeypatch.setattr(runs.Run, "execute", lambda *_: os._exit(7))
+    with pytest.raises(RuntimeError, match="seed 0, ended"):
+        run(tiny / "results", "--jobs=2")
 
 
 def _measured(checkpoint):
