@@ -54,12 +54,6 @@ class PoseDataModule(LightningDataModule):
         self.flip = flip
         self.train_stride = train_stride
 
-    @property
-    def method(self) -> Windowed:
-        """The model of the run, which says what its windows are."""
-        assert self.trainer is not None
-        return cast(Windowed, self.trainer.lightning_module)
-
     def pick(self) -> dict[str, Frames]:
         """The frames of "train", "val" (possibly none) and "test", all that the data have."""
         raise NotImplementedError
@@ -72,12 +66,17 @@ class PoseDataModule(LightningDataModule):
         """Batch column -> the names behind its numbers, for errors reported by group."""
         return {"action": self.sequences.actions}
 
-    def load(self, stage: str) -> None:
+    def load(self, stage: str, method: Windowed) -> None:
         """Read the data and pick the frames; a source is read once.
+
+        Args:
+            stage: what for: "validate" needs frames to validate on.
+            method: the model of the run, which says what its windows are.
 
         Raises:
             DataError: wrong data, or nothing to validate on.
         """
+        self.method = method
         self.sequences = self.source.load()
         self.frames = self.pick()
         if stage == "validate" and not len(self.frames["val"]):
@@ -88,8 +87,9 @@ class PoseDataModule(LightningDataModule):
 
     def setup(self, stage: str) -> None:
         """Load, and lay the arrays out for the model's windows."""
-        self.load(stage)
-        method = self.method
+        assert self.trainer is not None
+        method = cast(Windowed, self.trainer.lightning_module)
+        self.load(stage, method)
         self.windows = PoseWindows(
             self.sequences, method.receptive_field, self.labels(), method.causal
         )

@@ -95,7 +95,7 @@ class PoseCLI(LightningCLI):
             raise DataError(str(error)) from error
         if self.subcommand is not None:
             # before Lightning makes a folder for the log
-            self.datamodule.load(self.subcommand)
+            self.datamodule.load(self.subcommand, self.model)
 
     def _run_subcommand(self, subcommand: str) -> None:
         if subcommand == "fit" and (stages := self.config_init.fit.stages):

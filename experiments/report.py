@@ -65,18 +65,22 @@ class Grid:
 
 
 def grids(contents: dict[str, Any]) -> list[Grid]:
-    """Lay out the rows that are run and, apart, those that are published alone.
+    """Lay out the rows that were run and, apart, those that are published alone.
 
     Where a table has more columns than fit a page its rows become columns.
     """
-    paper, rows = contents["paper"]["cells"], contents["rows"]
-    others = [row for row in paper if row not in rows]
+    rows = _run(contents)
+    others = [row for row in contents["paper"]["cells"] if row not in rows]
     return [_grid(contents, each) for each in (rows, others) if each]
+
+
+def _run(contents: dict[str, Any]) -> list[str]:
+    return [row for row in contents["rows"] if row not in contents["skipped"]]
 
 
 def _grid(contents: dict[str, Any], rows: list[str]) -> Grid:
     columns = contents["columns"]
-    measured = rows[0] in contents["rows"]
+    measured = rows[0] in _run(contents)
     paper = any(row in contents["paper"]["cells"] for row in rows)
     heads = [contents["column_titles"][column] for column in columns]
     lines = [[_cell(contents, row, column) for column in columns] for row in rows]
@@ -88,9 +92,9 @@ def _grid(contents: dict[str, Any], rows: list[str]) -> Grid:
 def _cell(contents: dict[str, Any], row: str, column: str) -> Cell:
     published = contents["paper"]["cells"].get(row, {}).get(column)
     paper = "-" if published is None else f"{published:.1f}"
-    if row not in contents["rows"]:
+    if row not in _run(contents):
         return Cell("", False, paper)
-    measured = {name: contents["cells"][name][column]["mean"] for name in contents["rows"]}
+    measured = {name: contents["cells"][name][column]["mean"] for name in _run(contents)}
     cell = contents["cells"][row][column]
     if cell["mean"] is None:
         return Cell("-", False, paper)
@@ -101,7 +105,10 @@ def _cell(contents: dict[str, Any], row: str, column: str) -> Cell:
 
 def gaps(contents: dict[str, Any]) -> list[str]:
     """What is empty in the table, and why, a sentence each."""
-    sentences = [f"Not run: {row}, {reason}." for row, reason in contents["skipped"].items()]
+    why: dict[str, list[str]] = {}
+    for row, reason in contents["skipped"].items():
+        why.setdefault(reason, []).append(row)
+    sentences = [f"Not run: {_listed(rows)}: {reason}." for reason, rows in why.items()]
     if contents["absent"]:
         titles = [contents["column_titles"][column] for column in contents["absent"]]
         sentences.append(f"These data have no {_listed(titles)}.")

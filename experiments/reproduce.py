@@ -112,7 +112,7 @@ def _load(table: Table, setting: Setting) -> tuple[dict[str, PoseSequences], dic
         except DataError as error:
             if not row.source:
                 raise
-            skipped[name] = str(error)
+            skipped[name] = str(error).rstrip(".")
     return data, skipped
 
 

@@ -16,7 +16,7 @@ from datamodules import PoseDataModule
 from experiments.cli import TRAINER_DEFAULTS, PoseCLI
 from experiments.code_version import code_version
 from experiments.files import write_json
-from experiments.stages import Stage
+from experiments.stages import Stage, fit_stages
 from experiments.tables import CONFIGS, Measurement, Row, Table
 
 # a run is small: more GPUs serve more runs, not a faster one
@@ -96,8 +96,10 @@ class Run:
         _merge(config, {"model": {"init_args": dict(held.options)}})
         epochs = max(1, round(held.epochs * config["trainer"]["max_epochs"]))
         config["trainer"]["max_epochs"] = epochs
+        self.max_epochs = epochs
+        self.stages = [Stage(**stage) for stage in config.get("stages", ())]
         # in all of its stages
-        self.epochs = sum(Stage(**s).of(epochs) for s in config.get("stages", ())) or epochs
+        self.epochs = sum(stage.of(epochs) for stage in self.stages) or epochs
         key = _digest((config, seed, fingerprint, code_version()), size=5)
         self.folder = folder / f"{held.method}-seed{seed}-{key}"
         options = {f"model.init_args.{name}": value for name, value in held.options.items()}
@@ -142,16 +144,22 @@ class Run:
         Args:
             callbacks: to follow the training.
         """
-        logs = f"--trainer.logger.init_args.save_dir={self.folder / 'log'}"
         flags = [f"--trainer.{flag}={value}" for flag, value in _TRAINER.items()]
         # Apple's GPUs have no float64, in which the metrics add up
         flags.append(f"--trainer.accelerator={'cuda' if torch.cuda.is_available() else 'cpu'}")
-        cli = PoseCLI([*self.args, logs, *flags], run=False, checkpoints=self.folder)
-        cli.trainer.callbacks.extend(callbacks)  # type: ignore[attr-defined]
-        checkpoint = self.folder / "last.ckpt"
-        cli.trainer.fit(
-            cli.model, cli.datamodule, ckpt_path=checkpoint if checkpoint.exists() else None
-        )
+
+        def build(options: list[str], folder: Path) -> PoseCLI:
+            logs = f"--trainer.logger.init_args.save_dir={folder / 'log'}"
+            return PoseCLI([*self.args, *flags, logs, *options], run=False, checkpoints=folder)
+
+        if self.stages:
+            cli = fit_stages(self.stages, self.max_epochs, build, self.folder, "", callbacks)
+        else:
+            cli = build([], self.folder)
+            cli.trainer.callbacks.extend(callbacks)  # type: ignore[attr-defined]
+            checkpoint = self.folder / "last.ckpt"
+            resumed = checkpoint if checkpoint.exists() else None
+            cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=resumed)
         metrics = self.metrics
         for test in self.missing:
             data = datamodule(self.test_args(self.tests[test]))

@@ -19,6 +19,9 @@ class FCBaseline(PoseLifter):
         lr_decay: 0.99 an epoch stands for the paper's 0.96 every 100,000 steps of 64 frames.
         bn_momentum_end: 0.1, as batch normalisation's momentum is not annealed.
         kwargs: of PoseLifter.
+
+    Raises:
+        ValueError: a receptive field of several frames.
     """
 
     def __init__(
@@ -31,6 +34,11 @@ class FCBaseline(PoseLifter):
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(lr_decay=lr_decay, bn_momentum_end=bn_momentum_end, **kwargs)
+        if self.receptive_field != 1:
+            raise ValueError(
+                f"FCBaseline lifts single frames, not {self.receptive_field}: choose TemporalConv, "
+                "or leave receptive_field out."
+            )
         self.network = MartinezNetwork(len(self.skeleton.joints), width, num_blocks, dropout)
 
     def forward(self, keypoints: Tensor) -> Tensor:

@@ -16,7 +16,8 @@ from metrics import MPJPE, PAMPJPE
 from metrics.pose_error import Average, PoseError
 
 MILLIMETRES = 1000.0
-WINDOWS_AT_ONCE = 1024
+# what a lifter of whole videos takes in one go, and one whose windows share nothing
+FRAMES_AT_ONCE, WINDOWS_AT_ONCE = 4096, 1024
 
 
 class PoseLifter(LightningModule):
@@ -106,7 +107,11 @@ class PoseLifter(LightningModule):
         padded = torch.cat(
             [keypoints[:1].expand(before, -1, -1), keypoints, keypoints[-1:].expand(after, -1, -1)]
         )
-        return self._flip_averaged(self.forward_span, padded)
+        spans = (
+            padded[start : start + FRAMES_AT_ONCE + before + after]
+            for start in range(0, len(keypoints), FRAMES_AT_ONCE)
+        )
+        return torch.cat([self._flip_averaged(self.forward_span, span) for span in spans])
 
     def annealed(self) -> Iterable[nn.Module]:
         """The normalisations whose momentum falls: all but the gates'."""

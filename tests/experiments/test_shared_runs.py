@@ -108,7 +108,7 @@ def test_what_a_table_lacks_is_said_and_does_not_make_it_incomplete(made_up, cap
     pages = [(made_up / "results/first" / name).read_text() for name in ("table.md", "index.html")]
     for page in (*pages, " ".join(capsys.readouterr().out.split())):
         assert "These data have no Kick." in page
-        assert "Not run: CPN, needs h36m, keypoints=cpn_ft_h36m_dbb." in page
+        assert "Not run: CPN: needs h36m, keypoints=cpn_ft_h36m_dbb." in page
         assert page.index("s published, not run") < page.index("12.3")
 
 
