@@ -67,7 +67,7 @@ class Grid:
 def grids(contents: dict[str, Any]) -> list[Grid]:
     """Lay out the rows that were run and, apart, those that are published alone.
 
-    Where a table has more columns than fit a page its rows become columns.
+    Where a table has more columns than fit a page, the rows that were run become columns.
     """
     rows = _run(contents)
     others = [row for row in contents["paper"]["cells"] if row not in rows]
@@ -84,7 +84,7 @@ def _grid(contents: dict[str, Any], rows: list[str]) -> Grid:
     paper = any(row in contents["paper"]["cells"] for row in rows)
     heads = [contents["column_titles"][column] for column in columns]
     lines = [[_cell(contents, row, column) for column in columns] for row in rows]
-    if len(columns) > _WIDE:
+    if measured and len(columns) > _WIDE:
         heads, rows, lines = rows, heads, [list(line) for line in zip(*lines, strict=True)]
     return Grid(heads, dict(zip(rows, lines, strict=True)), measured, paper)
 
@@ -140,7 +140,10 @@ def print_table(contents: dict[str, Any], folder: Path) -> None:
     """Print the table, measured beside published, and the verdicts."""
     console = Console()
     for grid in grids(contents):
-        table = RichTable(title=contents["title"] if grid.measured else "As published, not run")
+        table = RichTable(title=contents["title"])
+        if not grid.measured:
+            # often many columns, and nothing to look up twice
+            table = RichTable(title="As published, not run", box=None, padding=(0, 1, 0, 0))
         table.add_column("")
         for head in grid.heads:
             if grid.measured:
