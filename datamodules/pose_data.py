@@ -88,11 +88,9 @@ class PoseDataModule(LightningDataModule):
     def setup(self, stage: str) -> None:
         """Load, and lay the arrays out for the model's windows."""
         assert self.trainer is not None
-        method = cast(Windowed, self.trainer.lightning_module)
-        self.load(stage, method)
-        self.windows = PoseWindows(
-            self.sequences, method.receptive_field, self.labels(), method.causal
-        )
+        self.load(stage, cast(Windowed, self.trainer.lightning_module))
+        span, causal = self.method.receptive_field, self.method.causal
+        self.windows = PoseWindows(self.sequences, span, self.labels(), causal)
 
     def train_dataloader(self) -> DataLoader[Tensor]:
         """Every `train_stride`-th frame, plain and flipped, in an order of the seed and epoch."""

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 Groups = tuple[tuple[int, ...], ...]
 
 
@@ -37,6 +35,17 @@ class Skeleton:
             order[a], order[b] = b, a
         return order
 
+    def parts(self, count: int) -> Groups:
+        """The body parts, the root in every one.
+
+        Raises:
+            ValueError: there is no such split.
+        """
+        if count not in self.groups:
+            known = ", ".join(map(str, self.groups))
+            raise ValueError(f"There is no split into {count} body parts: choose {known}.")
+        return self.groups[count]
+
     def partition(self, count: int) -> Groups:
         """The body parts with every joint in one of them.
 
@@ -46,46 +55,14 @@ class Skeleton:
         Raises:
             ValueError: there is no such split.
         """
-        if count not in self.groups:
-            known = ", ".join(map(str, self.groups))
-            raise ValueError(f"There is no split into {count} body parts: choose {known}.")
-        paired = {*self.left, *self.right}
-        middle = next(g for g in self.groups[count] if len(g) == 1 or not paired.issuperset(g[1:]))
-        return tuple(group if group is middle else group[1:] for group in self.groups[count])
+        parts, paired = self.parts(count), {*self.left, *self.right}
+        middle = next(part for part in parts if len(part) == 1 or not paired.issuperset(part[1:]))
+        return tuple(part if part is middle else part[1:] for part in parts)
 
     @property
     def bones(self) -> list[tuple[int, int]]:
         """The (parent, child) pairs."""
         return [(parent, child) for child, parent in enumerate(self.parents) if parent >= 0]
-
-
-def shuffle_groups(groups: Groups, count: int, seed: int) -> Groups:
-    """Deal the joints of the first `count` body parts out at random, part sizes kept.
-
-    The setting of SRNet's Table 5 and Fig. 6 (f): a part then no longer holds joints that move
-    together. The root stays in every part.
-
-    Args:
-        groups: body parts, each starting with the root.
-        count: how many parts give up their joints, 2 to len(groups); 0 changes nothing.
-        seed: of the permutation.
-
-    Raises:
-        ValueError: `count` is 1, negative or more than there are parts.
-    """
-    if count == 0:
-        return groups
-    if not 2 <= count <= len(groups):
-        raise ValueError(
-            f"{count} of {len(groups)} groups cannot be shuffled: choose 0 or 2 to {len(groups)}."
-        )
-    dealt = iter(
-        np.random.default_rng(seed)
-        .permutation([joint for group in groups[:count] for joint in group[1:]])
-        .tolist()
-    )
-    shuffled = tuple((group[0], *(next(dealt) for _ in group[1:])) for group in groups[:count])
-    return shuffled + groups[count:]
 
 
 def _with_root(*parts: Sequence[int]) -> Groups:

@@ -1,7 +1,6 @@
 """Windows: frame numbers to receptive-field windows, gathered where the arrays live."""
 
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -59,7 +58,6 @@ class PoseWindows:
         per_frame = np.repeat(np.arange(len(segments)), [s.stop - s.start for s in segments])
         self.receptive_field = receptive_field
         self.labels = ["action", "sequence", *(labels or {})]
-        self._recycled = _Recycled()
         self._arrays = {
             "keypoints": _plain_and_mirrored(sequences, before, after),
             # joints on end, so that one gather picks a pose and mirrors it
@@ -107,33 +105,7 @@ class PoseWindows:
         windows = keypoints.as_strided((2 * frames - span + 1, span * pose), (pose, 1))
         # a sequence's first window starts behind the padding of the sequences before it
         starts = flipped * frames + frame + sequence * (span - 1)
-        if keypoints.device.type == "cpu":
-            out = self._recycled.take(len(frame) * span * pose).view(len(frame), span * pose)
-            torch.index_select(windows, 0, starts, out=out)
-        else:
-            out = windows.index_select(0, starts)
-        return out.view(len(frame), span, joints, 2)
-
-
-class _Recycled:
-    """Memory for batches on the host, handed out again once no tensor shares it.
-
-    The system clears fresh memory page by page, which takes several times as long as gathering a
-    batch of long windows. Two blocks are kept: a loop holds its batch while it asks for the next.
-    """
-
-    def __init__(self) -> None:
-        self._blocks: Sequence[NDArray[np.float32]] = [np.empty(0, np.float32)]
-        self._idle = sys.getrefcount(self._blocks[0])
-
-    def take(self, count: int) -> Tensor:
-        """So many float32, of any values."""
-        for place in range(len(self._blocks)):
-            idle = sys.getrefcount(self._blocks[place]) == self._idle
-            if idle and len(self._blocks[place]) >= count:
-                return torch.from_numpy(self._blocks[place][:count])
-        self._blocks = [self._blocks[-1], np.empty(count, np.float32)]
-        return torch.from_numpy(self._blocks[-1][:count])
+        return windows.index_select(0, starts).view(len(frame), span, joints, 2)
 
 
 def _plain_and_mirrored(sequences: PoseSequences, before: int, after: int) -> Tensor:

@@ -4,10 +4,10 @@ from typing import Any, Literal, get_args
 
 from torch import Tensor
 
-from datamodules.skeletons import shuffle_groups
 from lightning_modules.lifter import PoseLifter
 from lightning_modules.networks.lifting import Kind, LiftingNetwork, temporal_layers
 from lightning_modules.networks.recombine import Operator
+from lightning_modules.networks.shuffle import shuffle_groups
 
 Network = Literal["fc", "gp", "lf", "es", "sfs", "sr"]
 
@@ -56,14 +56,11 @@ class SRNet(PoseLifter):
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(receptive_field=receptive_field, **kwargs)
-        if groups not in self.skeleton.groups:
-            known = ", ".join(map(str, self.skeleton.groups))
-            raise ValueError(f"There is no split into {groups} body parts: choose {known}.")
         if num_layers is None:
             num_layers = temporal_layers(receptive_field) or 6
         self.network = LiftingNetwork(
             layer_kinds(network, num_layers, split),
-            shuffle_groups(self.skeleton.groups[groups], shuffled_groups, shuffle_seed),
+            shuffle_groups(self.skeleton.parts(groups), shuffled_groups, shuffle_seed),
             width,
             operator,
             context,

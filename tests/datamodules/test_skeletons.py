@@ -1,11 +1,10 @@
-"""Joint layouts: left and right, body parts, and their shuffling."""
+"""Joint layouts: left and right, and body parts."""
 
 import pytest
 
-from datamodules.skeletons import H36M17, SKELETONS, shuffle_groups
+from datamodules.skeletons import H36M17, SKELETONS
 
 everywhere = pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=lambda s: s.name)
-numbers = pytest.mark.parametrize("number", H36M17.groups)
 
 
 @everywhere
@@ -57,37 +56,19 @@ def test_five_groups_are_the_limbs_and_the_torso():
     ]
 
 
-@numbers
-@pytest.mark.parametrize("seed", range(3))
-def test_shuffling_keeps_sizes_the_root_and_the_parts_left_alone(number, seed):
-    groups = H36M17.groups[number]
-    for count in range(2, number + 1):
-        shuffled = shuffle_groups(groups, count, seed)
-        assert [len(group) for group in shuffled] == [len(group) for group in groups]
-        assert all(group[0] == 0 for group in shuffled)
-        assert shuffled[count:] == groups[count:]
-        moved = sorted(joint for group in shuffled[:count] for joint in group[1:])
-        assert moved == sorted(joint for group in groups[:count] for joint in group[1:])
+@everywhere
+def test_a_partition_has_every_joint_once_and_the_root_in_the_torso(skeleton):
+    for number in skeleton.groups:
+        parts = skeleton.partition(number)
+        joints = sorted(joint for part in parts for joint in part)
+        assert joints == list(range(len(skeleton.joints)))
+        (trunk,) = (part for part in parts if 0 in part)
+        sides = {*skeleton.left, *skeleton.right}
+        assert trunk == (0,) or not sides.issuperset(trunk[1:])
+    assert (0, 7, 8, 9, 10) in H36M17.partition(5)
+    assert (0, 1, 14) in SKELETONS["humaneva15"].partition(5)
 
 
-def test_shuffling_depends_on_the_seed_alone_and_mixes_the_parts():
-    groups = H36M17.groups[5]
-    outcomes = [shuffle_groups(groups, 5, seed) for seed in range(20)]
-    assert outcomes == [shuffle_groups(groups, 5, seed) for seed in range(20)]
-    assert len(set(outcomes)) == 20
-    assert all(
-        {frozenset(group) for group in groups} != {frozenset(group) for group in outcome}
-        for outcome in outcomes
-    )
-    assert all(type(joint) is int for group in outcomes[0] for joint in group)
-
-
-@numbers
-def test_shuffling_none_changes_nothing(number):
-    assert shuffle_groups(H36M17.groups[number], 0, 3) == H36M17.groups[number]
-
-
-@pytest.mark.parametrize("count", [-1, 1, 6])
-def test_counts_that_cannot_be_shuffled_are_refused(count):
-    with pytest.raises(ValueError, match=f"{count} of 5 groups cannot be shuffled"):
-        shuffle_groups(H36M17.groups[5], count, 0)
+def test_a_partition_that_there_is_not_is_refused():
+    with pytest.raises(ValueError, match="no split into 4 body parts: choose 2, 3, 5"):
+        H36M17.partition(4)

@@ -4,11 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from datamodules.skeletons import H36M17, shuffle_groups
+from datamodules.skeletons import H36M17
 from lightning_modules.networks.grouped import share
 from lightning_modules.networks.lifting import LiftingNetwork
 from lightning_modules.networks.martinez import MartinezNetwork
 from lightning_modules.networks.recombine import SplitRecombine
+from lightning_modules.networks.shuffle import shuffle_groups
 
 FIVE = H36M17.groups[5]
 
