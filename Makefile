@@ -18,14 +18,14 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo '  DATA=synthetic | npz NPZ=dir NAME=cmu17 | cmu CMU=dir | h36m H36M=dir'
-	@echo '  PRESET=quick | paper   SEEDS=0,1,2   TABLE=$(TABLE)'
+	@echo '  PRESET=quick | paper   SEEDS=0,1,2   JOBS=runs at once   TABLE=$(TABLE)'
 
 reproduce-table2: TABLE = srnet-table2
 reproduce-table2: reproduce ## SRNet's Table 2: train, measure and judge its six networks
 
 reproduce: $(VENV)/ready ## any table: TABLE=name; goes on where it was stopped
 	$(BIN)/python -m experiments.reproduce $(TABLE) --data $(DATA) --preset $(PRESET) \
-		--seeds $(SEEDS) $(if $(ROOT),--root "$(ROOT)") $(if $(NAME),--name "$(NAME)")
+		--seeds $(SEEDS) $(if $(JOBS),--jobs $(JOBS)) $(if $(ROOT),--root "$(ROOT)") $(if $(NAME),--name "$(NAME)")
 
 tables: $(VENV)/ready ## list the tables and their state
 	$(BIN)/python -m experiments.reproduce --list
@@ -38,7 +38,7 @@ lint: $(VENV)/ready ## lint and types alone
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/ready ## time against plain forms, and REF=clone of the official SRNet code
+bench: $(VENV)/ready ## time against plain forms, and REF=clone of an official code
 	$(BIN)/python -m benchmarks $(if $(REF),--ref "$(REF)")
 
 clean: ## remove the environment; results stay

@@ -85,6 +85,17 @@ def test_every_protocol_fits_and_tests(method, protocol, tiny_motion, tmp_path):
     assert ("test/consistency" in metrics) == (protocol == "global_shift")
 
 
+def test_predictions_from_keypoints_that_are_not_shifted_agree(tiny_motion, tmp_path):
+    args = ["test", *configs("rie_end_to_end", "global_shift", preset="quick_rie"), *tiny_motion]
+    differences = []
+    for number, shift in enumerate(([0, 0], [0.1, -0.1], [0.2, -0.2])):
+        main([*args, *TINY, f"--data.init_args.shift={shift}"])
+        metrics = json.loads((tmp_path / f"runs/version_{number}/metrics.json").read_text())
+        differences.append(metrics["test/consistency"])
+    assert differences[0] == 0
+    assert 0 < differences[1] < differences[2]
+
+
 def test_validate_and_predict(tiny_motion, tmp_path):
     args = [*configs(), *tiny_motion, *TINY, "--data.init_args.val_subject=S8"]
     main(["fit", *args])
@@ -185,10 +196,14 @@ def test_both_names_of_the_command_are_ours():
     assert commands["poseproof"] == "experiments.cli:main"
 
 
-@pytest.mark.parametrize("ranks", [2, 3])
-def test_any_number_of_ranks_gives_the_same_figures(ranks, tiny_motion, tmp_path):
+@pytest.mark.parametrize(
+    ("method", "protocol", "ranks"),
+    [("srnet", "rare_pose", 2), ("srnet", "rare_pose", 3), ("rie_end_to_end", "global_shift", 3)],
+)
+def test_any_number_of_ranks_gives_the_same_figures(method, protocol, ranks, tiny_motion, tmp_path):
     """Batches that do not come out even, and ranks that get none."""
-    args = [*configs("srnet", "rare_pose"), *tiny_motion, *TINY, "--trainer.accelerator=cpu"]
+    args = [*configs(method, protocol, preset=QUICK[method]), *tiny_motion, *TINY]
+    args.append("--trainer.accelerator=cpu")
     args.append("--data.init_args.eval_batch_size=100")
     main(["test", *args, "--trainer.devices=1"])
     main(["test", *args, f"--trainer.devices={ranks}", "--trainer.strategy=ddp_fork"])

@@ -164,6 +164,13 @@ def test_a_mistake_is_told_before_anything_is_trained(change, words, args, tmp_p
     assert not list(tmp_path.glob("runs/*/last.ckpt"))
 
 
+def test_stages_on_two_ranks(args, tmp_path):
+    main([*args, "--trainer.devices=2", "--trainer.strategy=ddp_fork"])
+    first, second, third = (stage(tmp_path, number)["state_dict"] for number in (1, 2, 3))
+    assert same(of(first, *ENCODERS), of(second, *ENCODERS))
+    assert not same(second, third)
+
+
 def test_a_checkpoint_to_resume_is_refused(args, tmp_path, capsys):
     main(args)
     (checkpoint,) = tmp_path.glob("runs/3-*/last.ckpt")
