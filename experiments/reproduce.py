@@ -22,6 +22,7 @@ from rich.progress import (
 
 from datamodules import DataError, PoseSequences
 from experiments.cli import one_sentence_for_mistakes
+from experiments.memory import keep_freed_memory
 from experiments.report import print_table, print_tables, write_report
 from experiments.runs import Run, Setting, datamodule
 from experiments.summary import summarise
@@ -151,6 +152,7 @@ def main(args: Sequence[str] | None = None) -> None:
         # its products are too small to share out: one thread is as fast as two, and far faster
         # beside other work; nor do its figures depend on the number of cores
         torch.set_num_threads(1)
+    keep_freed_memory()
     _quieten()
     with one_sentence_for_mistakes():
         setting = Setting(
