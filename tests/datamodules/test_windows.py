@@ -159,37 +159,3 @@ def test_a_causal_window_holds_nothing_that_comes_later(flipped):
     changed = PoseWindows(data, 9, causal=True)(torch.tensor([[8, flipped]]))["keypoints"]
     assert torch.equal(changed[:, :-1], after[:, :-1])
     assert not torch.equal(changed[:, -1], after[:, -1])
-
-
-def test_batches_that_are_held_stay_as_they_are():
-    data = sequences()
-    windows = PoseWindows(data, 3)
-    pairs = all_pairs(data)
-    # views alone keep their batch, whether or not the batch itself is held
-    held = [windows(row)["keypoints"][:, 1] for row in pairs.split(1)]
-    for (frame, flipped), view in zip(pairs.tolist(), held, strict=True):
-        np.testing.assert_array_equal(view[0], gathered(data, frame, flipped, 3)[0][1])
-
-
-def test_what_a_backward_pass_needs_is_not_overwritten():
-    data = sequences()
-    windows = PoseWindows(data, 3)
-    weight = torch.ones(17, requires_grad=True)
-    losses = [
-        (windows(row)["keypoints"][..., 0] * weight).sum() for row in all_pairs(data)[:6, None]
-    ]
-    torch.stack(losses).sum().backward()
-    expected = sum(
-        gathered(data, f, flip, 3)[0][..., 0].sum(0) for f in range(3) for flip in (0, 1)
-    )
-    np.testing.assert_allclose(weight.grad, expected, rtol=1e-5, atol=1e-6)
-
-
-def test_a_batch_let_go_makes_room_for_the_next():
-    windows = PoseWindows(sequences(), 27)
-    pairs, places = all_pairs(sequences()), set()
-    for _ in range(20):
-        batch = windows(pairs)
-        places.add(batch["keypoints"].data_ptr())
-        assert windows(pairs[:3])["keypoints"].shape == (3, 27, 17, 2)
-    assert len(places) <= 2
