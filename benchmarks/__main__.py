@@ -7,16 +7,32 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks import data, networks
+from benchmarks import data, networks, rie
+from benchmarks.official import recognised
+from experiments.memory import keep_freed_memory
 
 
 def main() -> None:
     """Measure everything and print a table of ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--ref", type=Path, help="a clone of the released SRNet code")
+    parser.add_argument("--ref", type=Path, help="a clone of SRNet, Pose3D-RIE or VideoPose3D")
+    parser.add_argument(
+        "--fresh-memory", action="store_true", help="let both sides hand freed memory back"
+    )
     options = parser.parse_args()
+    if not options.fresh_memory:
+        keep_freed_memory()
+    refs: dict[str, Path] = {}
+    if options.ref:
+        refs[recognised(options.ref)] = options.ref
+        print(f"{options.ref}: the released code of {next(iter(refs))}")
     table = Table("this suite", "against", "times ours", "least to most")
-    for part in (networks.measure(options.ref), data.measure(options.ref)):
+    parts = (
+        networks.measure(refs.get("SRNet")),
+        rie.measure(refs.get("RIE")),
+        data.measure(options.ref),
+    )
+    for part in parts:
         for ratio in track(part, description="measuring", transient=True):
             spread = f"{ratio.low:,.2f} to {ratio.high:,.2f}"
             table.add_row(ratio.what, ratio.against, f"{ratio.middle:,.2f}", spread)

@@ -52,9 +52,10 @@ def small(skeleton="h36m17", frames=27, encoding=None, causal=False, fusion=True
         fc_dropout=0,
         causal=causal,
     ).double()
-    for name, tensor in [*network.named_parameters(), *network.named_buffers()]:
-        if "activation" in name or (tensor.ndim == 2 and tensor.is_floating_point()):
-            tensor.data.uniform_(0.5, 1.5)
+    for module in network.modules():
+        if isinstance(module, PartActivation):
+            for tensor in (*module.parameters(), *module.buffers()):
+                tensor.data.uniform_(0.5, 1.5)
     return network
 
 
