@@ -1,7 +1,7 @@
 """PoseLifter: the contract that all methods share."""
 
 from collections.abc import Callable, Iterable
-from typing import cast
+from typing import Any, cast
 
 import torch
 from pytorch_lightning import LightningModule
@@ -24,9 +24,10 @@ class PoseLifter(LightningModule):
     """Lifts windows of 2D keypoints to the 3D pose of their middle frame.
 
     A method overrides `forward` and, where its paper has others, `loss` and
-    `configure_optimizers`; never the steps. One whose windows share work also overrides
-    `forward_span`. Data and networks speak metres, relative to the root, in the camera frame;
-    metrics speak millimetres, and here one becomes the other.
+    `configure_optimizers`; never the steps. One whose windows share work says so in
+    `shares_windows`, and its `network` has a `forward_span`. Data and networks speak metres,
+    relative to the root, in the camera frame; metrics speak millimetres, and here one becomes the
+    other.
 
     Args:
         skeleton: name of the joint layout.
@@ -39,6 +40,8 @@ class PoseLifter(LightningModule):
             over the epochs, gates excepted; 0.1 keeps it.
         flip_test: predict every window's mirror image too, and average.
     """
+
+    network: Any
 
     def __init__(
         self,
@@ -84,11 +87,13 @@ class PoseLifter(LightningModule):
 
     @property
     def shares_windows(self) -> bool:
-        """Whether `forward_span` computes once what overlapping windows have in common."""
+        """Whether the network computes once what overlapping windows have in common."""
         return False
 
     def forward_span(self, span: Tensor) -> Tensor:
         """Lift all windows of a stretch of frames, (N + T - 1, J, 2), to joints (N, J, 3)."""
+        if self.shares_windows:
+            return self.network.forward_span(span)
         windows = span.unfold(0, self.receptive_field, 1).movedim(-1, 1)
         return torch.cat([self(chunk) for chunk in windows.split(WINDOWS_AT_ONCE)])
 
@@ -100,7 +105,7 @@ class PoseLifter(LightningModule):
         """Lift every frame of a video, (F, J, 2) in [-1, 1] by image width, to joints (F, J, 3).
 
         Past its ends the first and last frames are repeated. The result is that of `lift` on every
-        frame's window, and no window is built.
+        frame's window; where windows share work, none is built.
         """
         after = 0 if self.causal else self.receptive_field // 2
         before = self.receptive_field - 1 - after

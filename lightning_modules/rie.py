@@ -81,12 +81,6 @@ class RIE(PoseLifter):
         """Lift keypoints (B, T, J, 2) to joints (B, J, 3)."""
         return self.network(keypoints)
 
-    def forward_span(self, span: Tensor) -> Tensor:
-        """Lift all windows of a stretch of frames, (N + T - 1, J, 2), to joints (N, J, 3)."""
-        return (
-            self.network.forward_span(span) if self.shares_windows else super().forward_span(span)
-        )
-
     def loss(self, predicted: Tensor, joints: Tensor) -> Tensor:
         """Mean distance (MPJPE) of (B, J, 3) in metres, the root included."""
         return (predicted - joints).norm(dim=-1).mean()

@@ -78,10 +78,6 @@ class SRNet(PoseLifter):
         """Overlapping windows have features in common."""
         return self.receptive_field > 1
 
-    def forward_span(self, span: Tensor) -> Tensor:
-        """Lift all windows of a stretch of frames, (N + T - 1, J, 2), to joints (N, J, 3)."""
-        return self.network.forward_span(span)
-
 
 def layer_kinds(network: Network, num_layers: int, split: int | None = None) -> list[Kind]:
     """The kind of every layer, from input to output (SRNet, Eq. 7 and 8, Sec. 3).

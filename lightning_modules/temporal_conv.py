@@ -48,10 +48,6 @@ class TemporalConv(PoseLifter):
         """Overlapping windows have features in common."""
         return self.receptive_field > 1
 
-    def forward_span(self, span: Tensor) -> Tensor:
-        """Lift all windows of a stretch of frames, (N + T - 1, J, 2), to joints (N, J, 3)."""
-        return self.network.forward_span(span)
-
     def loss(self, predicted: Tensor, joints: Tensor) -> Tensor:
         """MPJPE, (B, J, 3) in metres (the paper's, as trained by its released code)."""
         return (predicted - joints).norm(dim=-1).mean()
