@@ -19,6 +19,9 @@ class PartActivation(nn.Module):
         width: C.
         dropout: p.
         slope: of LeakyReLU below zero; 0.2 in the released RIE code.
+
+    Raises:
+        ValueError: from `forward`, in training over a single row, which has no variance.
     """
 
     running_mean: Tensor
@@ -37,6 +40,8 @@ class PartActivation(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Map (G, N, C) to the same shape."""
         if self.training:
+            if features.shape[1] == 1:
+                raise ValueError("One window has no variance to normalise by: train on batches.")
             # LeakyReLU passes a positive factor on: dropout's goes in before it, at no cost
             factor = 1 / (1 - self.dropout)
             return _TrainedActivation.apply(
