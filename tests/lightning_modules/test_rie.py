@@ -1,5 +1,7 @@
 """RIE as a lifter: whole videos, batches of runs, and what it refuses."""
 
+import re
+
 import pytest
 import torch
 
@@ -48,10 +50,17 @@ def test_a_long_video_is_lifted_in_pieces(monkeypatch):
         torch.testing.assert_close(model.lift_sequence(video), whole, rtol=0, atol=1e-6)
 
 
-def test_a_batch_of_runs_is_lifted_as_its_windows_are():
+RUNS = [(0, 0, 90), (1, 90, 150), (1, 160, 250), (2, 400, 401)]
+SCATTERED = [(0, frame, frame + 1) for frame in range(0, 200, 7)] + [(1, 50, 60)]
+
+
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("name", LIFTERS)
+@pytest.mark.parametrize("runs", [RUNS, SCATTERED], ids=["runs", "scattered"])
+def test_a_batch_of_runs_is_lifted_as_its_windows_are(runs, name, causal):
     """Two sequences that touch, a gap, and single frames, in a batch that is worth sharing."""
-    model = LIFTERS["srnet"]().eval()
-    runs = [(0, 0, 90), (1, 90, 150), (1, 160, 250), (2, 400, 401)]
+    torch.manual_seed(0)
+    model = LIFTERS[name](causal=causal).eval()
     frames = torch.cat([torch.arange(start, stop) for _, start, stop in runs])
     batch = {
         "index": frames,
@@ -67,7 +76,16 @@ def test_a_batch_of_runs_is_lifted_as_its_windows_are():
     with torch.no_grad():
         got = model._lift_batch(batch)
         torch.testing.assert_close(got, model.lift(batch["keypoints"]), rtol=0, atol=1e-5)
-    assert spans == [length + 26 for length in (90, 60, 90, 1) for _ in range(2)]
+    shared = runs is RUNS and name != "rie"
+    assert spans == [length + 26 for length in (90, 60, 90, 1) for _ in range(2) if shared]
+
+
+@pytest.mark.parametrize("name", ["rie", "rie without T-ENH", "temporal_conv"])
+def test_a_batch_without_frames_gives_no_poses(name):
+    """Ranks take turns at evaluation batches, and the last may find none left."""
+    batch = {"index": torch.arange(0), "sequence": torch.arange(0)}
+    batch["keypoints"] = torch.rand(0, 27, 17, 2)
+    assert LIFTERS[name]().eval()._lift_batch(batch).shape == (0, 17, 3)
 
 
 @pytest.mark.parametrize(
@@ -81,8 +99,10 @@ def test_a_batch_of_runs_is_lifted_as_its_windows_are():
     ],
 )
 def test_what_cannot_be_is_refused(options, words):
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(ValueError, match=words) as refused:
         RIE(**{**SMALL, **options})
+    # one sentence
+    assert re.fullmatch(r"[A-Z][^.]*\.", str(refused.value))
 
 
 def test_the_loss_is_the_mean_distance_in_metres():
