@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import finufft
 import numpy as np
+import torch
 from scipy.spatial.distance import cdist
 
 # in standard deviations: what the Gaussian and its transform leave out is below exp(-7^2 / 2)
@@ -56,9 +57,11 @@ def gaussian_sums(queries: np.ndarray, references: np.ndarray) -> np.ndarray:
     unit = 2 * np.pi / period
     q, r = (np.ascontiguousarray(((p - low) * unit).T) for p in (queries, near))
     modes, ones = tuple(shape.astype(int).tolist()), np.ones(len(near), dtype=np.complex128)
-    spectrum = finufft.nufft3d1(*r, ones, modes, eps=_EPS, isign=-1)
+    # a forked process that wants more threads than the one it has waits for those of its parent
+    options = {"eps": _EPS, "nthreads": torch.get_num_threads()}
+    spectrum = finufft.nufft3d1(*r, ones, modes, isign=-1, **options)
     for u, k in zip(
         unit, np.ogrid[tuple(slice(-(n // 2), n // 2 + 1) for n in modes)], strict=True
     ):
         spectrum *= u / np.sqrt(2 * np.pi) * np.exp(-0.5 * (u * k) ** 2)
-    return finufft.nufft3d2(*q, spectrum, eps=_EPS, isign=1).real
+    return finufft.nufft3d2(*q, spectrum, isign=1, **options).real

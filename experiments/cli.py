@@ -98,7 +98,9 @@ class PoseCLI(LightningCLI):
             self.datamodule.load(self.subcommand, self.model)
 
     def _run_subcommand(self, subcommand: str) -> None:
-        if subcommand == "fit" and (stages := self.config_init.fit.stages):
+        stages = subcommand == "fit" and self.config_init.fit.stages
+        # a fast_dev_run leaves no weights to hand on
+        if stages and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
             self._fit_stages(stages)
         else:
             super()._run_subcommand(subcommand)

@@ -171,6 +171,11 @@ def test_stages_on_two_ranks(args, tmp_path):
     assert not same(second, third)
 
 
+def test_a_fast_dev_run_leaves_nothing(args, tmp_path):
+    main([*args, "--trainer.fast_dev_run=true"])
+    assert not list(tmp_path.rglob("*.ckpt"))
+
+
 def test_a_checkpoint_to_resume_is_refused(args, tmp_path, capsys):
     main(args)
     (checkpoint,) = tmp_path.glob("runs/3-*/last.ckpt")
