@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks import __main__, data, networks, timing
+from benchmarks import __main__, data, networks, rie, timing
 from benchmarks.official import official_network
 from benchmarks.official_loader import official_batches
 from benchmarks.plain import plain_copy
@@ -26,6 +26,8 @@ def test_bench_prints_ratios(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr("sys.argv", ["benchmarks"])
     monkeypatch.setattr(timing, "_LEAST", 0.0)
     monkeypatch.setattr(networks, "BATCH", 8)
+    for name, value in {"BATCH": 4, "SIDE": 8, "FRAMES": 27, "WIDTH": 6, "HIDDEN": 8}.items():
+        monkeypatch.setattr(rie, name, value)
     for name, value in {"POSES": 400, "SOME": 10, "BATCH": 8, "BATCHES": 2}.items():
         monkeypatch.setattr(data, name, value)
     source = data.SyntheticMocap
