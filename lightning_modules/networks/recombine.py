@@ -87,6 +87,7 @@ class SplitRecombine(GroupedLinear):
         ]
         super().__init__(in_widths, out_widths, dimensions if operator == "concat" else None, taps)
         self.operator = operator
+        self.taps = taps
         self.dimensions = [taps * dimension for dimension in dimensions]
         self.context = GlobalContext(in_widths, dimensions, taps)
         self.norm = GateNorm(taps * sum(dimensions)) if operator == "multiply" else nn.Identity()
@@ -97,7 +98,10 @@ class SplitRecombine(GroupedLinear):
         context = context.sigmoid() if self.operator == "multiply" else F.leaky_relu(context)
         parts = features.split(self.in_widths, dim=-1)
         contexts = context.split(self.dimensions, dim=1)
-        pairs = [(p, c.view(*p.shape[:-1], -1)) for p, c in zip(parts, contexts, strict=True)]
+        pairs = [
+            (part, own.view(*part.shape[:-1], own.shape[1] // self.taps))
+            for part, own in zip(parts, contexts, strict=True)
+        ]
         if self.operator == "multiply":
             return self.products([part * gate for part, gate in pairs])
         if self.operator == "add":

@@ -197,14 +197,20 @@ def test_both_names_of_the_command_are_ours():
 
 
 @pytest.mark.parametrize(
-    ("method", "protocol", "ranks"),
-    [("srnet", "rare_pose", 2), ("srnet", "rare_pose", 3), ("rie_end_to_end", "global_shift", 3)],
+    ("method", "protocol", "ranks", "size"),
+    [
+        ("srnet", "rare_pose", 2, 100),
+        ("srnet", "rare_pose", 3, 100_000),
+        ("rie_end_to_end", "global_shift", 3, 1000),
+    ],
 )
-def test_any_number_of_ranks_gives_the_same_figures(method, protocol, ranks, tiny_motion, tmp_path):
+def test_any_number_of_ranks_gives_the_same_figures(
+    method, protocol, ranks, size, tiny_motion, tmp_path
+):
     """Batches that do not come out even, and ranks that get none."""
     args = [*configs(method, protocol, preset=QUICK[method]), *tiny_motion, *TINY]
     args.append("--trainer.accelerator=cpu")
-    args.append("--data.init_args.eval_batch_size=100")
+    args.append(f"--data.init_args.eval_batch_size={size}")
     main(["test", *args, "--trainer.devices=1"])
     main(["test", *args, f"--trainer.devices={ranks}", "--trainer.strategy=ddp_fork"])
     alone, together = (

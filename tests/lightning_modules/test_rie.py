@@ -80,7 +80,7 @@ def test_a_batch_of_runs_is_lifted_as_its_windows_are(runs, name, causal):
     assert spans == [length + 26 for length in (90, 60, 90, 1) for _ in range(2) if shared]
 
 
-@pytest.mark.parametrize("name", ["rie", "rie without T-ENH", "temporal_conv"])
+@pytest.mark.parametrize("name", LIFTERS)
 def test_a_batch_without_frames_gives_no_poses(name):
     """Ranks take turns at evaluation batches, and the last may find none left."""
     batch = {"index": torch.arange(0), "sequence": torch.arange(0)}

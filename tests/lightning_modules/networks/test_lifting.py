@@ -123,3 +123,13 @@ def test_gates_start_half_open():
 def test_a_network_without_whole_blocks_is_refused(layers):
     with pytest.raises(ValueError, match="layers"):
         LiftingNetwork(["dense"] * layers, FIVE)
+
+
+@pytest.mark.parametrize("frames", [1, 27])
+@pytest.mark.parametrize(("operator", "context"), [("multiply", 1), ("add", 1), ("concat", 2)])
+def test_no_frames_give_no_poses(operator, context, frames):
+    """A rank's last evaluation batch may be empty."""
+    network = LiftingNetwork(
+        ["recombined"] * 6, H36M17.groups[5], 64, operator, context, receptive_field=frames
+    )
+    assert network.eval()(torch.rand(0, frames, 17, 2)).shape == (0, 17, 3)
