@@ -74,8 +74,13 @@ class PoseDataModule(LightningDataModule):
             method: the model of the run, which says what its windows are.
 
         Raises:
-            DataError: wrong data, or nothing to validate on.
+            DataError: wrong data, nothing to validate on, or batches of one frame to train on.
         """
+        if stage == "fit" and self.batch_size < 2:
+            raise DataError(
+                "A batch of 1 has no variance to normalise by: set --data.init_args.batch_size to 2 "
+                "or more."
+            )
         self.method = method
         self.sequences = self.source.load()
         self.frames = self.pick()

@@ -1,6 +1,5 @@
 """RIE: relative information encoding (Shan et al., ACM MM 2021)."""
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,6 +8,7 @@ from torch import Tensor, nn
 from lightning_modules.lifter import PoseLifter
 from lightning_modules.networks.encodings import Operator, RelativeEncoding
 from lightning_modules.networks.feature_fusion import FeatureFusionNetwork
+from lightning_modules.networks.lifting import temporal_layers
 from lightning_modules.networks.parts import PartActivation
 
 
@@ -54,7 +54,7 @@ class RIE(PoseLifter):
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(receptive_field=receptive_field, weight_decay=weight_decay, **kwargs)
-        if receptive_field < 3 or 3 ** round(math.log(receptive_field, 3)) != receptive_field:
+        if not temporal_layers(receptive_field):
             raise ValueError(
                 f"RIE's window cannot have {receptive_field} frames: choose 27, 81 or 243 "
                 "(or another power of 3)."

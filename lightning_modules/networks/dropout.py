@@ -10,7 +10,7 @@ def keep_mask(features: Tensor, p: float) -> Tensor:
     """1 where a value is kept and 0 where not, with probability p to within 1 / 131,072.
 
     Four values share one 64-bit random number: on a CPU, PyTorch's own dropout, which draws one a
-    value, takes as long as the products between the dropouts (`make bench`).
+    value, takes several times as long (`make bench`).
 
     Args:
         features: what the mask is for: its shape, type and device count.

@@ -55,10 +55,7 @@ class PartActivation(nn.Module):
 
 
 class _TrainedActivation(torch.autograd.Function):
-    """The activation over batch statistics, with one array written and one kept a direction.
-
-    The work is bound by memory: as separate steps it would take twice as long.
-    """
+    """The activation over batch statistics; bound by memory, so that it writes few arrays."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, layer: PartActivation) -> Tensor:  # noqa: ANN401

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lightning_modules.networks.encodings import RelativeEncoding
+from lightning_modules.networks.lifting import temporal_layers
 from lightning_modules.networks.parts import PartActivation, PartLinear
 
 
@@ -40,7 +41,7 @@ class PartTCN(nn.Module):
         causal: bool = False,
     ) -> None:
         super().__init__()
-        parts, layers = len(groups), round(math.log(receptive_field, 3))
+        parts, layers = len(groups), temporal_layers(receptive_field) // 2
         self.encoding = encoding
         self.current = receptive_field - 1 if causal else receptive_field // 2
         self.middle = 2 if causal else 1

@@ -147,6 +147,7 @@ def test_a_resumed_run_is_the_run(tiny_motion, tmp_path):
         (["--model.init_args.operator=add", "--model.init_args.context=2"], "concat"),
         (["--data.init_args.test_subjects=[S99]"], "no subject S99"),
         (["--data.init_args.val_subject=S9"], "one of the training subjects"),
+        (["--data.init_args.batch_size=1"], "2 or more"),
         (["--config=nowhere.yaml"], "nowhere.yaml"),
         (["--trainer.accelerator=tpu"], "torch_xla"),
     ],
