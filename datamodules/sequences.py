@@ -38,6 +38,9 @@ class PoseSequences:
         skeleton: the joint layout.
         splits: "train" and "test" -> the subjects that the data set itself names for it.
         title: what the data are, for the first line of a report.
+        scenes: subject -> the kind of scene it was filmed in, where the data name them.
+        judged: (F,) the frames that may be tested on; all when not given. Others still stand in
+            the windows of those that are.
     """
 
     keypoints: Float32
@@ -46,6 +49,8 @@ class PoseSequences:
     skeleton: Skeleton
     splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     title: str = ""
+    scenes: Mapping[str, str] = field(default_factory=dict)
+    judged: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -66,10 +71,18 @@ class PoseSequences:
         chosen = [np.arange(s.start, s.stop) for s in self.segments if s.subject in set(subjects)]
         return np.concatenate(chosen) if chosen else np.empty(0, np.int64)
 
+    def judged_of(self, subjects: Sequence[str]) -> NDArray[np.int64]:
+        """As `frames_of`, those alone that may be tested on."""
+        frames = self.frames_of(subjects)
+        return frames if self.judged is None else frames[self.judged[frames]]
+
     def fingerprint(self) -> str:
         """A hash of all that a result can depend on."""
         digest = blake2b(digest_size=8)
         digest.update(np.ascontiguousarray(self.keypoints).data)
         digest.update(np.ascontiguousarray(self.joints).data)
-        digest.update(repr((self.segments, self.skeleton.name, dict(self.splits))).encode())
+        if self.judged is not None:
+            digest.update(np.ascontiguousarray(self.judged).data)
+        said = self.segments, self.skeleton.name, dict(self.splits), dict(self.scenes)
+        digest.update(repr(said).encode())
         return digest.hexdigest()

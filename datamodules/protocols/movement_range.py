@@ -1,7 +1,6 @@
 """MovementRangeProtocol: the Subject Protocol, its errors by how much a window moves."""
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +9,6 @@ from datamodules.pose_data import Frames
 from datamodules.protocols.subject import SubjectProtocol
 from datamodules.protocols.tenths import TENTHS, tenths
 from datamodules.sequences import PoseSequences
-from datamodules.sources.source import Source
 from datamodules.windows import padded, reach
 
 
@@ -19,28 +17,16 @@ class MovementRangeProtocol(SubjectProtocol):
 
     The test frames are sorted by the movement range of their windows and divided into ten equal
     subsets, smallest first. The paper calls the figure MSE, but Eq. 15 is a mean distance.
-
-    Args:
-        source: as in SubjectProtocol.
-        window: T, the odd number of frames whose movement counts; the model's own when not given.
-        kwargs: of SubjectProtocol.
     """
-
-    def __init__(
-        self,
-        source: Source | None = None,
-        window: int | None = None,
-        **kwargs: Any,  # noqa: ANN401
-    ) -> None:
-        super().__init__(source, **kwargs)
-        self.window = window
 
     def pick(self) -> dict[str, Frames]:
         """As in the Subject Protocol."""
         frames = super().pick()
-        span = self.method.receptive_field if self.window is None else self.window
-        ranges = movement_ranges(self.sequences, self.parts()["test"], span, self.method.causal)
-        self.tenth_of_frame = tenths(len(self.sequences), frames["test"], ranges)
+        span, causal = self.method.receptive_field, self.method.causal
+        subjects = self.parts()["test"]
+        ranges = movement_ranges(self.sequences, subjects, span, causal)
+        judged = np.isin(self.sequences.frames_of(subjects), frames["test"])
+        self.tenth_of_frame = tenths(len(self.sequences), frames["test"], ranges[judged])
         return frames
 
     def labels(self) -> dict[str, Frames]:

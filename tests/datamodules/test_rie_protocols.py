@@ -1,5 +1,6 @@
 """Movement ranges and shifted windows against windows built one by one."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -79,17 +80,21 @@ def test_movement_range_of_a_walk_across_the_image():
     assert ranges[0] == 0, "a sequence of one frame"
 
 
-@pytest.mark.parametrize(("window_option", "span"), [(None, 9), (1, 1), (21, 21)])
+@pytest.mark.parametrize("span", [1, 9, 21])
 @pytest.mark.parametrize("causal", [False, True])
-def test_movement_tenths(window_option, span, causal):
-    source = SimpleNamespace(load=sequences)
-    protocol = run(MovementRangeProtocol(source, window=window_option), causal=causal)
+@pytest.mark.parametrize("judged", [50, 30])
+def test_movement_tenths(span, causal, judged):
+    held = sequences()
+    chosen = np.sort(np.random.default_rng(0).permutation(held.frames_of(("S9", "S11")))[:judged])
+    marks = np.isin(np.arange(len(held)), chosen)
+    source = SimpleNamespace(load=lambda: replace(held, judged=marks))
+    protocol = run(MovementRangeProtocol(source), span, causal=causal)
     data, test = protocol.sequences, protocol.frames["test"]
-    assert test.tolist() == data.frames_of(("S9", "S11")).tolist()
+    assert test.tolist() == chosen.tolist()
     batch = served(protocol)
-    assert batch["keypoints"].shape == (50, 9, 17, 2)
+    assert batch["keypoints"].shape == (judged, span, 17, 2)
     tenth = batch["movement"].numpy()
-    assert np.bincount(tenth).tolist() == [5] * 10
+    assert np.bincount(tenth).tolist() == [judged // 10] * 10
     ranges = np.array(
         [
             np.linalg.norm(window(data, f, span, causal) - data.keypoints[f], axis=-1).mean()
