@@ -78,8 +78,8 @@ class PoseDataModule(LightningDataModule):
         """
         if stage == "fit" and self.batch_size < 2:
             raise DataError(
-                "A batch of 1 has no variance to normalise by: set --data.init_args.batch_size to 2 "
-                "or more."
+                "A batch of 1 has no variance to normalise by: set --data.init_args.batch_size to "
+                "2 or more."
             )
         self.method = method
         self.sequences = self.source.load()

@@ -55,9 +55,10 @@ def reproduce(
     data, skipped = _load(table, setting)
     fingerprints = {sequences: sequences.fingerprint() for sequences in set(data.values())}
     runs = [
-        Run(table, row, seed, setting, fingerprints[sequences], results / "runs")
+        Run(table, row, training, seed, setting, fingerprints[sequences], results / "runs")
         for seed in seeds
         for row, sequences in data.items()
+        for training in table.trainings(row)
     ]
     for args in {tuple(run.test_args(test)) for run in runs for test in run.tests.values()}:
         datamodule(args)
@@ -118,7 +119,8 @@ def _load(table: Table, setting: Setting) -> tuple[dict[str, PoseSequences], dic
 
 
 def _line(run: Run) -> str:
-    seen = {name: run.figures(each).get(each.metric) for name, each in run.table.columns.items()}
+    columns = {name: each for name, each in run.table.columns.items() if run.serves(each)}
+    seen = {name: run.figures(each).get(each.metric) for name, each in columns.items()}
     figures = ", ".join(f"{name} {value:.1f}" for name, value in seen.items() if value is not None)
     return f"{run.row} seed {run.seed}: {figures} {run.table.unit}"
 

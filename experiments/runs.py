@@ -17,7 +17,7 @@ from experiments.cli import TRAINER_DEFAULTS, PoseCLI
 from experiments.code_version import code_version
 from experiments.files import write_json
 from experiments.stages import Stage, fit_stages
-from experiments.tables import CONFIGS, Measurement, Row, Table
+from experiments.tables import CONFIGS, Measurement, Row, Table, Training
 
 # a run is small: more GPUs serve more runs, not a faster one
 _TRAINER = {"devices": "1", "enable_progress_bar": "false", "enable_model_summary": "false"}
@@ -78,6 +78,7 @@ class Run:
     Args:
         table: the table.
         row: name of one of its rows.
+        training: what the row is trained under.
         seed: of weights, order and dropout.
         setting: data and preset.
         fingerprint: of the row's data.
@@ -85,15 +86,24 @@ class Run:
     """
 
     def __init__(
-        self, table: Table, row: str, seed: int, setting: Setting, fingerprint: str, folder: Path
+        self,
+        table: Table,
+        row: str,
+        training: Training,
+        seed: int,
+        setting: Setting,
+        fingerprint: str,
+        folder: Path,
     ) -> None:
         self.table = table
         self.row = row
+        self.training = training
         self.seed = seed
         self.setting = setting
         held = table.rows[row]
-        config = setting.config(held, "subject")
+        config = setting.config(held, training.protocol)
         _merge(config, {"model": {"init_args": dict(held.options)}})
+        _merge(config, {"data": {"init_args": dict(training.set)}})
         epochs = max(1, round(held.epochs * config["trainer"]["max_epochs"]))
         config["trainer"]["max_epochs"] = epochs
         self.max_epochs = epochs
@@ -103,8 +113,9 @@ class Run:
         key = _digest((config, seed, fingerprint, code_version()), size=5)
         self.folder = folder / f"{held.method}-seed{seed}-{key}"
         options = {f"model.init_args.{name}": value for name, value in held.options.items()}
+        options |= {f"data.init_args.{name}": value for name, value in training.set.items()}
         options |= {"trainer.max_epochs": epochs, "seed_everything": seed}
-        self.args = setting.args(held, "subject", options)
+        self.args = setting.args(held, training.protocol, options)
 
     @property
     def metrics(self) -> dict[str, dict[str, float]]:
@@ -121,7 +132,11 @@ class Run:
     @cached_property
     def tests(self) -> dict[str, Measurement]:
         """Every test that the run has to sit, by its name in `metrics.json`."""
-        return {self.test(each): each for each in self.table.measurements}
+        return {self.test(each): each for each in self.table.measurements if self.serves(each)}
+
+    def serves(self, measurement: Measurement) -> bool:
+        """Whether the measurement is of a method trained like this."""
+        return self.table.training(self.row, measurement) == self.training
 
     def test(self, measurement: Measurement) -> str:
         """Names a test by its protocol, its options and a digest of the protocol's config."""

@@ -36,7 +36,9 @@ def summarise(
             column: [
                 seen[each.metric]
                 for run in done
-                if run.row == row and each.metric in (seen := run.figures(each))
+                if run.row == row
+                and run.serves(each)
+                and each.metric in (seen := run.figures(each))
             ]
             for column, each in table.columns.items()
         }
@@ -92,9 +94,9 @@ def _curve(curve: Curve, figures: Figures, runs: Sequence[Run]) -> dict[str, Any
     for row in curve.rows:
         points = {point: list(figures[row][column]) for point, column in curve.columns.items()}
         if measured := curve.measured:
-            for run in runs:
+            for run in (run for run in runs if run.row == row and run.serves(measured)):
                 for metric, value in sorted(run.figures(measured).items()):
-                    if run.row == row and metric.startswith(f"{measured.metric}/"):
+                    if metric.startswith(f"{measured.metric}/"):
                         points.setdefault(metric.split("/", 1)[1], []).append(value)
         if means := {point: fmean(values) for point, values in points.items() if values}:
             rows[row] = means

@@ -14,6 +14,14 @@ CONFIGS = Path(__file__).parent / "configs"
 
 
 @dataclass(frozen=True)
+class Training:
+    """The protocol that a method is trained under, and its options."""
+
+    protocol: str = "subject"
+    set: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Row:
     """One row of a table: a method, and how it differs from its config.
 
@@ -23,6 +31,7 @@ class Row:
         epochs: factor on the epochs of method and preset.
         data: the one source that can give the row its data; any when not given.
         source: options of the source, such as the detector of its keypoints.
+        train: what to train it under, where no column says.
         options: of the model.
     """
 
@@ -31,6 +40,7 @@ class Row:
     epochs: float = 1.0
     data: str | None = None
     source: Mapping[str, str] = field(default_factory=dict)
+    train: Training = Training()
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -42,6 +52,7 @@ class Measurement:
         protocol: name of a config in `configs/protocols`.
         metric: as the test logs it, without `test/`; a prefix of several for a curve.
         set: options of the protocol.
+        train: what the method is trained under; what its row says when not given.
         title: for people.
         ruler: which frames, and which mean.
     """
@@ -49,6 +60,7 @@ class Measurement:
     protocol: str
     metric: str
     set: Mapping[str, Any] = field(default_factory=dict)
+    train: Training | None = None
     title: str = ""
     ruler: str = ""
 
@@ -112,6 +124,18 @@ class Table:
         measured = (curve.measured for curve in self.curves.values())
         return [*self.columns.values(), *(each for each in measured if each)]
 
+    def trainings(self, row: str) -> list[Training]:
+        """Everything that a row is trained under, each once."""
+        trainings: list[Training] = []
+        for measurement in self.measurements:
+            if (training := self.training(row, measurement)) not in trainings:
+                trainings.append(training)
+        return trainings
+
+    def training(self, row: str, measurement: Measurement) -> Training:
+        """What a row is trained under for a measurement."""
+        return measurement.train or self.rows[row].train
+
 
 def table_names() -> list[str]:
     """All tables there are."""
@@ -129,7 +153,7 @@ def load_table(name: str) -> Table:
     held = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
     common = {"method": held.pop("method"), "presets": held.pop("presets", {})}
     held["rows"] = {key: _row(common | each) for key, each in held["rows"].items()}
-    held["columns"] = {key: Measurement(**each) for key, each in held["columns"].items()}
+    held["columns"] = {key: _measurement(each) for key, each in held["columns"].items()}
     held["curves"] = {key: _curve(each) for key, each in held.get("curves", {}).items()}
     for row, figures in held["published"].items():
         if isinstance(figures, list):
@@ -141,9 +165,18 @@ def _row(held: dict[str, Any]) -> Row:
     """What is not an attribute of a row is an option of its model."""
     own = Row.__dataclass_fields__
     options = {key: value for key, value in held.items() if key not in own}
-    return Row(**{key: value for key, value in held.items() if key in own}, options=options)
+    given = {key: value for key, value in held.items() if key in own}
+    return Row(**_with_training(given), options=options)
+
+
+def _measurement(held: dict[str, Any]) -> Measurement:
+    return Measurement(**_with_training(held))
+
+
+def _with_training(held: dict[str, Any]) -> dict[str, Any]:
+    return held | {"train": Training(**held["train"])} if "train" in held else held
 
 
 def _curve(held: dict[str, Any]) -> Curve:
     measured = held.pop("measured", None)
-    return Curve(**held, measured=Measurement(**measured) if measured else None)
+    return Curve(**held, measured=_measurement(measured) if measured else None)

@@ -27,10 +27,12 @@ class GlobalShiftProtocol(SubjectProtocol):
         source: as in SubjectProtocol.
         shift: (dx, dy), in units of half the image width.
         bound: how far a shift may go in x and in y.
+        central: train on those frames alone whose root stands in the central share of all training
+            frames' roots, across the image and up and down; 1 takes all.
         kwargs: of SubjectProtocol.
 
     Raises:
-        DataError: the shift goes beyond the bound.
+        DataError: the shift goes beyond the bound, or no share is left to train on.
     """
 
     def __init__(
@@ -38,16 +40,20 @@ class GlobalShiftProtocol(SubjectProtocol):
         source: Source | None = None,
         shift: tuple[float, float] = (0.1, 0.1),
         bound: float = 0.2,
+        central: float = 1.0,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(source, **kwargs)
         if not all(abs(offset) <= bound for offset in shift):
             raise DataError(f"The shift {tuple(shift)} goes beyond the bound {bound}: raise it.")
+        if not 0 < central <= 1:
+            raise DataError(f"A share of {central} cannot be trained on: take one in (0, 1].")
         self.shift = shift
         self.bound = bound
+        self.central = central
 
     def pick(self) -> dict[str, Frames]:
-        """As in the Subject Protocol, the test frames cut to those that can be shifted.
+        """As in the Subject Protocol, cut to what is central, and to what can be shifted.
 
         Raises:
             DataError: no test frame can.
@@ -60,7 +66,14 @@ class GlobalShiftProtocol(SubjectProtocol):
                 f"No test window of {self.sequences.title} stays inside the image when it is "
                 f"shifted by up to {self.bound}: lower the bound."
             )
+        if self.central < 1:
+            frames["train"] = self._central(frames["train"])
         return frames | {"test": kept}
+
+    def _central(self, frames: Frames) -> Frames:
+        roots = self.sequences.keypoints[frames, 0, :2]
+        low, high = np.quantile(roots, [0.5 - self.central / 2, 0.5 + self.central / 2], axis=0)
+        return frames[((low <= roots) & (roots <= high)).all(axis=1)]
 
     def on_after_batch_transfer(self, batch: Tensor, dataloader_idx: int) -> dict[str, Tensor]:
         """Gather the windows, and shift those of a test."""

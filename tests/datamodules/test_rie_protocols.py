@@ -158,7 +158,26 @@ def test_only_test_batches_are_shifted():
     assert "unshifted" not in shifted.on_after_batch_transfer(pairs, 0)
 
 
+def test_training_on_central_frames_alone():
+    source = SimpleNamespace(load=lambda: sequences(scale=0.1))
+    data, kept = sequences(scale=0.1), []
+    train = data.frames_of(("S1",))
+    ranks = data.keypoints[train, 0, :2].argsort(axis=0).argsort(axis=0)
+    for frame, rank in zip(train, ranks, strict=True):
+        # of six roots, in x and in y, the lowest and the highest are not central
+        if all(1 <= place <= 4 for place in rank):
+            kept.append(frame)
+    assert 0 < len(kept) < len(train)
+    protocol = run(GlobalShiftProtocol(source, central=0.6), testing=False)
+    assert protocol.frames["train"].tolist() == kept
+    assert (
+        protocol.frames["test"].tolist() == run(GlobalShiftProtocol(source)).frames["test"].tolist()
+    )
+
+
 def test_shifts_that_cannot_be():
+    with pytest.raises(DataError, match=r"share of 0 cannot be trained on"):
+        GlobalShiftProtocol(central=0)
     with pytest.raises(DataError, match=r"goes beyond the bound 0\.2: "):
         GlobalShiftProtocol(shift=(0.1, -0.21))
     source = SimpleNamespace(load=lambda: sequences(scale=9))

@@ -9,7 +9,7 @@ import yaml
 
 from experiments import reproduce, tables
 from experiments.runs import Run, Setting
-from experiments.tables import Row, load_table
+from experiments.tables import Row, Training, load_table
 
 FIRST = """
 title: a first table
@@ -60,11 +60,31 @@ claims:
   - text: Ours is better than FC
     orders: [{better: Ours, worse: [FC], columns: [subject]}]
 """
+THIRD = """
+title: a third table
+paper: nowhere
+unit: mm
+ruler: MPJPE
+method: srnet
+rows:
+  SR: {network: sr}
+  SR(few): {network: sr, train: {set: {train_subjects: [S1, S5]}}}
+columns:
+  subject: {protocol: subject, metric: mpjpe_action}
+  few: {train: {set: {train_subjects: [S1, S5]}}, protocol: subject, metric: mpjpe_action}
+published: {}
+claims:
+  - text: More subjects are better
+    orders: [{better: SR, worse: [SR(few)], columns: [subject]}]
+"""
 OTHER_PRESET = """
 model: {init_args: {width: 24}}
 data: {init_args: {batch_size: 64, train_stride: 10}}
 trainer: {max_epochs: 1}
 """
+
+
+SUBJECT = Training()
 
 
 @pytest.fixture
@@ -74,6 +94,7 @@ def made_up(tiny, monkeypatch):
     folder.mkdir()
     (folder / "first.yaml").write_text(FIRST)
     (folder / "second.yaml").write_text(SECOND)
+    (folder / "third.yaml").write_text(THIRD)
     (tiny / "configs/presets/other.yaml").write_text(OTHER_PRESET)
     monkeypatch.setattr(tables, "FOLDER", folder)
     return tiny
@@ -126,6 +147,23 @@ def test_tables_share_their_runs(made_up):
     assert names == ["fc_baseline-seed0", "srnet-seed0", "srnet-seed0", "srnet-seed0"]
 
 
+def test_rows_and_columns_have_trainings_of_their_own(made_up):
+    first, third = run(made_up, "first"), run(made_up, "third")
+    cells = {
+        (row, column): cell["mean"]
+        for row, columns in third["cells"].items()
+        for column, cell in columns.items()
+    }
+    assert cells["SR", "subject"] == first["cells"]["SR"]["Avg"]["mean"]
+    assert cells["SR", "few"] == cells["SR(few)", "few"] == cells["SR(few)", "subject"]
+    assert cells["SR", "few"] != cells["SR", "subject"]
+    assert third["complete"]
+    # GP and SR of the first table, and SR trained on few
+    steps = [torch.load(path)["global_step"] for path in checkpoints(made_up)]
+    assert len(steps) == 3
+    assert len(set(steps)) == 3
+
+
 def test_another_protocol_config_measures_again_and_trains_nothing(made_up):
     before = run(made_up, "second")
     weights = {path: torch.load(path)["state_dict"] for path in checkpoints(made_up)}
@@ -163,10 +201,10 @@ def test_rows_have_presets_and_epochs_of_their_own(made_up):
 def test_the_same_run_has_one_folder_and_another_run_another(made_up):
     table, setting = load_table("second"), Setting("synthetic", (), "quick")
 
-    def folder(setting=setting, seed=0, fingerprint="", **changes):
+    def folder(setting=setting, seed=0, fingerprint="", training=SUBJECT, **changes):
         row = replace(Row("srnet", options={"network": "sr", "groups": 5}), **changes)
         changed = replace(table, rows={"SR": row})
-        return Run(changed, "SR", seed, setting, fingerprint, made_up).folder
+        return Run(changed, "SR", training, seed, setting, fingerprint, made_up).folder
 
     # srnet.yaml says five groups too
     assert (
@@ -183,6 +221,8 @@ def test_the_same_run_has_one_folder_and_another_run_another(made_up):
         folder(method="fc_baseline", options={}),
         folder(options={"network": "fc"}),
         folder(presets={"quick": "other"}),
+        folder(training=Training(set={"train_subjects": ["S1"]})),
+        folder(training=Training("global_shift")),
     ]
     config = made_up / "configs/protocols/subject.yaml"
     held = yaml.safe_load(config.read_text())

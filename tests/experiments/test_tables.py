@@ -4,7 +4,7 @@ import pytest
 
 from experiments import runs
 from experiments.runs import Run, Setting
-from experiments.tables import CONFIGS, FOLDER, load_table, table_names
+from experiments.tables import CONFIGS, FOLDER, Training, load_table, table_names
 
 TABLES = table_names()
 QUICK, PAPER = (Setting("synthetic", (), preset) for preset in ("quick", "paper"))
@@ -53,8 +53,9 @@ def test_a_table_names_configs_that_there_are(name):
         assert (CONFIGS / f"methods/{row.method}.yaml").exists()
         for word in ("quick", "paper"):
             assert (CONFIGS / f"presets/{row.presets.get(word, word)}.yaml").exists()
-    for measurement in table.measurements:
-        assert (CONFIGS / f"protocols/{measurement.protocol}.yaml").exists()
+    trainings = [training for row in table.rows for training in table.trainings(row)]
+    for named in [*table.measurements, *trainings]:
+        assert (CONFIGS / f"protocols/{named.protocol}.yaml").exists()
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -62,10 +63,13 @@ def test_every_row_can_be_built_and_every_measurement_carried_out(name):
     table = load_table(name)
     for row, held in table.rows.items():
         if held.data is None:
-            run = Run(table, row, 3, QUICK, "", FOLDER)
+            training = table.trainings(row)[0]
+            run = Run(table, row, training, 3, QUICK, "", FOLDER)
             cli = runs.PoseCLI(run.args, run=False)
             for option, value in held.options.items():
                 assert cli.model.hparams[option] == value
+            for option, value in training.set.items():
+                assert getattr(cli.datamodule, option) == value
             assert cli.config["seed_everything"] == 3
             assert cli.trainer.max_epochs == round(
                 held.epochs * QUICK.config(held, "subject")["trainer"]["max_epochs"]
@@ -123,7 +127,7 @@ def test_one_fit_may_be_as_long_as_three_stages():
     table = load_table("rie-table1")
     for setting in (QUICK, PAPER):
         staged, plain, long = (
-            Run(table, f"+P-ENH+T-ENH{row}", 0, setting, "", FOLDER).epochs
+            Run(table, f"+P-ENH+T-ENH{row}", Training(), 0, setting, "", FOLDER).epochs
             for row in ("(M-S OPT)", "", "(180 epochs)")
         )
         assert staged == long == round(2.25 * plain)
