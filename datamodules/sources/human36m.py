@@ -9,7 +9,8 @@ from datamodules.errors import DataError
 from datamodules.safe_npz import load_npz
 from datamodules.sequences import Float32, PoseSequences
 from datamodules.skeletons import H36M17
-from datamodules.sources.layout import as_array, check_joint_order, entry, read_views
+from datamodules.sources.labels import check_joint_order
+from datamodules.sources.layout import as_array, entry, read_views
 from datamodules.sources.source import Source
 from datamodules.views import assemble
 

@@ -1,17 +1,18 @@
 """PoseNpz: any 17-joint data set in the public Human3.6M layout, with its own cameras."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from datamodules.cameras import Camera
 from datamodules.errors import DataError
 from datamodules.safe_npz import load_npz
 from datamodules.sequences import PoseSequences
 from datamodules.skeletons import H36M17
-from datamodules.sources.layout import check_joint_order, entry, read_views
+from datamodules.sources.described_cameras import described_cameras
+from datamodules.sources.labels import check_joint_order, is_name, is_number
+from datamodules.sources.layout import entry, read_views
 from datamodules.sources.source import Source
 from datamodules.views import assemble
 
@@ -48,8 +49,8 @@ class PoseNpz(Source):
         views = read_views(
             entry(load_npz(file_3d), "positions_3d", file_3d.name),
             entry(flat, "positions_2d", file_2d.name),
-            _cameras(flat, file_2d.name),
-            metadata["fps"],
+            described_cameras(flat, file_2d.name),
+            float(metadata["fps"]),
             file_2d.name,
         )
         splits = {key: tuple(subjects) for key, subjects in metadata["splits"].items()}
@@ -63,54 +64,16 @@ def _metadata(contents: Mapping[str, Any], name: str) -> dict[str, Any]:
     if (
         not isinstance(splits, dict)
         or not {"train", "test"} <= set(splits)
-        or not all(isinstance(subjects, list | tuple | np.ndarray) for subjects in splits.values())
+        or not all(map(is_name, splits))
+        or not all(isinstance(s, list | tuple) or np.ndim(s) == 1 for s in splits.values())
+        or not all(is_name(subject) for subjects in splits.values() for subject in subjects)
     ):
         raise DataError(
             f"{name} has no metadata['splits'] that names the subjects of 'train' and 'test', "
             "one list each."
         )
-    if not isinstance(metadata["fps"], int | float | np.number) or not metadata["fps"] > 0:
+    if not is_number(metadata["fps"]) or not 0 < metadata["fps"] < 1e6:
         raise DataError(
-            f"{name} has {metadata['fps']!r} for metadata['fps']: give the frames a second."
+            f"{name} has a metadata['fps'] that is no number of frames a second: give that."
         )
     return metadata
-
-
-def _cameras(contents: Mapping[str, Any], name: str) -> dict[str, Sequence[Camera]]:
-    cameras = contents.get("cameras")
-    if not isinstance(cameras, dict):
-        raise DataError(f"{name} has no 'cameras', one list of calibrations a subject.")
-    try:
-        return {subject: [_camera(each) for each in held] for subject, held in cameras.items()}
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
-        raise DataError(
-            f"{name}: a camera is not described in full ({type(error).__name__}: {error}); see the "
-            "keys in the documentation of PoseNpz."
-        ) from error
-
-
-def _camera(held: Mapping[str, Any]) -> Camera:
-    def numbers(key: str, count: int) -> Any:  # noqa: ANN401
-        values = tuple(float(value) for value in held[key])
-        if len(values) != count:
-            raise ValueError(f"{key} has {len(values)} numbers, not {count}")
-        if not np.isfinite(values).all():
-            raise ValueError(f"{key} is not finite")
-        return values
-
-    camera = Camera(
-        id=str(held["id"]),
-        width=int(held["res_w"]),
-        height=int(held["res_h"]),
-        center=numbers("center", 2),
-        focal=numbers("focal_length", 2),
-        radial=numbers("radial_distortion", 3),
-        tangential=numbers("tangential_distortion", 2),
-        orientation=numbers("orientation", 4),
-        translation=numbers("translation", 3),
-    )
-    if camera.width < 1 or camera.height < 1:
-        raise ValueError("res_w and res_h are not the pixels of an image")
-    if abs(np.linalg.norm(camera.orientation) - 1) > 1e-3:
-        raise ValueError("orientation is no unit quaternion")
-    return camera
