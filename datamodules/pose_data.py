@@ -1,7 +1,7 @@
 """PoseDataModule: what all protocols share; a protocol only picks frames."""
 
 import os
-from typing import Protocol, cast
+from typing import Literal, Protocol, cast
 
 import numpy as np
 import torch
@@ -29,7 +29,8 @@ class Windowed(Protocol):
 class PoseDataModule(LightningDataModule):
     """Loads a source and serves index batches, gathered into windows on the device.
 
-    A protocol overrides `pick`, and `labels` with `groupings` where it adds columns to a batch.
+    A protocol overrides `pick`, and `labels` with `test_groupings` where it adds columns to a
+    batch.
 
     Args:
         source: what reads the data; generated motion when none is given.
@@ -62,32 +63,51 @@ class PoseDataModule(LightningDataModule):
         """Columns that the protocol adds to the batch, (F,) int64 each."""
         return {}
 
+    def test_groupings(self) -> dict[str, list[str]]:
+        """Batch column -> the names behind its numbers, which all test frames have."""
+        return {}
+
     def groupings(self) -> dict[str, list[str]]:
-        """Batch column -> the names behind its numbers, for errors reported by group."""
-        return {"action": self.sequences.actions}
+        """By what errors are reported: action, and what a protocol adds for test frames."""
+        testing = self.stage in ("test", "predict")
+        return {"action": self.sequences.actions} | (self.test_groupings() if testing else {})
 
     def load(self, stage: str, method: Windowed) -> None:
         """Read the data and pick the frames; a source is read once.
 
         Args:
-            stage: what for: "validate" needs frames to validate on.
+            stage: "fit", "validate", "test" or "predict", which need frames of their own kind.
             method: the model of the run, which says what its windows are.
 
         Raises:
-            DataError: wrong data, nothing to validate on, or batches of one frame to train on.
+            DataError: wrong data, no frames for the stage, or batches of one frame to train on.
         """
         if stage == "fit" and self.batch_size < 2:
             raise DataError(
                 "A batch of 1 has no variance to normalise by: set --data.init_args.batch_size to "
                 "2 or more."
             )
-        self.method = method
+        self.stage, self.method = stage, method
         self.sequences = self.source.load()
         self.frames = self.pick()
         if stage == "validate" and not len(self.frames["val"]):
             raise DataError(
                 "No subject is held out for validation: name a training subject with "
                 "--data.init_args.val_subject, in fit as in validate."
+            )
+        if stage != "validate":
+            self.need("train" if stage == "fit" else "test", self.frames)
+
+    def need(self, part: Literal["train", "test"], frames: dict[str, Frames]) -> None:
+        """Check that a part has frames.
+
+        Raises:
+            DataError: it has none.
+        """
+        if not len(frames[part]):
+            raise DataError(
+                f"{self.sequences.title} has no frames to {part} on under this protocol: name "
+                f"subjects for that with --data.init_args.{part}_subjects, or take other data."
             )
 
     def setup(self, stage: str) -> None:

@@ -76,6 +76,10 @@ class PoseSequences:
         frames = self.frames_of(subjects)
         return frames if self.judged is None else frames[self.judged[frames]]
 
+    def per_frame(self, values: Sequence[int]) -> NDArray[np.int64]:
+        """One value a segment to one a frame, (F,)."""
+        return np.repeat(np.array(values, np.int64), [s.stop - s.start for s in self.segments])
+
     def fingerprint(self) -> str:
         """A hash of all that a result can depend on."""
         digest = blake2b(digest_size=8)

@@ -1,8 +1,17 @@
 """Protocols: which frames train a method, and which ones it is judged on."""
 
+from datamodules.protocols.cross_action import CrossActionProtocol
+from datamodules.protocols.cross_dataset import CrossDatasetProtocol
 from datamodules.protocols.global_shift import GlobalShiftProtocol
 from datamodules.protocols.movement_range import MovementRangeProtocol
 from datamodules.protocols.rare_pose import RarePoseProtocol
 from datamodules.protocols.subject import SubjectProtocol
 
-__all__ = ["GlobalShiftProtocol", "MovementRangeProtocol", "RarePoseProtocol", "SubjectProtocol"]
+__all__ = [
+    "CrossActionProtocol",
+    "CrossDatasetProtocol",
+    "GlobalShiftProtocol",
+    "MovementRangeProtocol",
+    "RarePoseProtocol",
+    "SubjectProtocol",
+]

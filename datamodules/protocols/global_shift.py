@@ -56,9 +56,10 @@ class GlobalShiftProtocol(SubjectProtocol):
         """As in the Subject Protocol, cut to what is central, and to what can be shifted.
 
         Raises:
-            DataError: no test frame can.
+            DataError: no test frame can, or there are none.
         """
         frames = super().pick()
+        self.need("test", frames)
         reaches = farthest(self.sequences, self.method.receptive_field, self.method.causal)
         kept = frames["test"][reaches[frames["test"]] + self.bound < 1]
         if not len(kept):

@@ -20,8 +20,13 @@ class MovementRangeProtocol(SubjectProtocol):
     """
 
     def pick(self) -> dict[str, Frames]:
-        """As in the Subject Protocol."""
+        """As in the Subject Protocol.
+
+        Raises:
+            DataError: no frames to test on.
+        """
         frames = super().pick()
+        self.need("test", frames)
         span, causal = self.method.receptive_field, self.method.causal
         subjects = self.parts()["test"]
         ranges = movement_ranges(self.sequences, subjects, span, causal)
@@ -33,9 +38,9 @@ class MovementRangeProtocol(SubjectProtocol):
         """The tenth of the test frames that a frame is in, 0 the one that moves least."""
         return {"movement": self.tenth_of_frame}
 
-    def groupings(self) -> dict[str, list[str]]:
-        """Errors by action and by movement."""
-        return super().groupings() | {"movement": list(TENTHS)}
+    def test_groupings(self) -> dict[str, list[str]]:
+        """Errors by movement."""
+        return {"movement": list(TENTHS)}
 
 
 @lru_cache(maxsize=4)

@@ -52,8 +52,14 @@ class RarePoseProtocol(SubjectProtocol):
         self.reference_stride = reference_stride
 
     def pick(self) -> dict[str, Frames]:
-        """As in the Subject Protocol, the test frames cut to the rarest, rarest first."""
+        """As in the Subject Protocol, the test frames cut to the rarest, rarest first.
+
+        Raises:
+            DataError: no frames to test on, or none to count against.
+        """
         frames, subjects = super().pick(), self.parts()
+        self.need("test", frames)
+        self.need(self.reference, frames)
         occurrences = _occurrences(
             self.sequences,
             subjects["test"],
@@ -69,9 +75,9 @@ class RarePoseProtocol(SubjectProtocol):
         """The tenth of the test poses that a frame is in, 0 the rarest (SRNet, Fig. 5)."""
         return {"rarity": self.tenth_of_frame}
 
-    def groupings(self) -> dict[str, list[str]]:
-        """Errors by action and by rareness."""
-        return super().groupings() | {"rarity": list(TENTHS)}
+    def test_groupings(self) -> dict[str, list[str]]:
+        """Errors by rareness."""
+        return {"rarity": list(TENTHS)}
 
 
 @lru_cache(maxsize=4)

@@ -36,15 +36,19 @@ class SubjectProtocol(PoseDataModule):
         self.test_subjects = test_subjects
         self.val_subject = val_subject
 
+    def sides(self) -> dict[str, tuple[str, ...]]:
+        """The subjects of "train", who may be held out, and "test", as far as there are any."""
+        given = {"train": self.train_subjects, "test": self.test_subjects}
+        splits = self.sequences.splits
+        return {side: tuple(names or splits.get(side, ())) for side, names in given.items()}
+
     def parts(self) -> dict[str, tuple[str, ...]]:
         """The subjects of "train", "val" and "test".
 
         Raises:
             DataError: a subject that the data do not have, or that is on both sides.
         """
-        splits = self.sequences.splits
-        train = tuple(self.train_subjects or splits["train"])
-        test = tuple(self.test_subjects or splits["test"])
+        train, test = self.sides().values()
         if unknown := sorted({*train, *test} - set(self.sequences.subjects)):
             raise DataError(
                 f"There is no subject {', '.join(unknown)} in {self.sequences.title}: it has "

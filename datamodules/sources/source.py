@@ -32,6 +32,7 @@ class Source(ABC):
         return hash((type(self), repr(sorted(vars(self).items()))))
 
 
-@lru_cache(maxsize=2)
+# two data sets and their join, which the Cross-Dataset Protocol takes
+@lru_cache(maxsize=3)
 def _load(source: Source) -> PoseSequences:
     return source.read()
