@@ -3,6 +3,8 @@
 from datamodules.errors import DataError
 from datamodules.pose_data import PoseDataModule
 from datamodules.protocols import (
+    CrossActionProtocol,
+    CrossDatasetProtocol,
     GlobalShiftProtocol,
     MovementRangeProtocol,
     RarePoseProtocol,
@@ -17,6 +19,8 @@ from datamodules.sources.synthetic import SyntheticMocap
 
 __all__ = [
     "CMUMocap",
+    "CrossActionProtocol",
+    "CrossDatasetProtocol",
     "DataError",
     "GlobalShiftProtocol",
     "Human36M",
