@@ -13,17 +13,21 @@ from datamodules.protocols import (
 from datamodules.sequences import PoseSequences, Segment
 from datamodules.sources.cmu import CMUMocap
 from datamodules.sources.human36m import Human36M
+from datamodules.sources.humaneva import HumanEva
+from datamodules.sources.mpi_inf_3dhp import MPIINF3DHP
 from datamodules.sources.pose_npz import PoseNpz
 from datamodules.sources.source import Source
 from datamodules.sources.synthetic import SyntheticMocap
 
 __all__ = [
+    "MPIINF3DHP",
     "CMUMocap",
     "CrossActionProtocol",
     "CrossDatasetProtocol",
     "DataError",
     "GlobalShiftProtocol",
     "Human36M",
+    "HumanEva",
     "MovementRangeProtocol",
     "PoseDataModule",
     "PoseNpz",

@@ -20,7 +20,8 @@ def check_view(view: "View", num_joints: int) -> None:
 
     Raises:
         DataError: a wrong shape or joint count, different lengths of 2D and 3D, values that are not
-            finite, units that cannot be metres or pixels, or no frames.
+            finite, units that cannot be metres or pixels, no frames, or none to be tested on.
+            Joints of frames that may not be tested on are not looked at.
     """
     where = f"subject {view.subject}, action {view.take!r}, camera {view.camera.id}"
     joints, keypoints = view.joints, view.keypoints
@@ -41,21 +42,34 @@ def check_view(view: "View", num_joints: int) -> None:
         )
     if len(joints) == 0:
         raise DataError(f"{where}: the sequence has no frames; remove it from the files.")
-    for name, values in (("3D poses", joints), ("2D keypoints", keypoints)):
-        if not np.isfinite(values).all():
-            frame = int(np.flatnonzero(~np.isfinite(values).all(axis=(1, 2)))[0])
+    if view.has_truth.shape != (len(joints),):
+        raise DataError(
+            f"{where}: {view.has_truth.size} marks of valid frames stand against {len(joints)} "
+            "frames: the files do not belong together, or one is cut short."
+        )
+    if not view.has_truth.any():
+        raise DataError(f"{where}: no frame is marked as valid; remove the sequence.")
+    wanted = (("3D poses", joints, view.has_truth), ("2D keypoints", keypoints, True))
+    for name, values, needed in wanted:
+        broken = np.flatnonzero(~np.isfinite(values).all(axis=(1, 2)) & needed)
+        if len(broken):
+            frame = int(broken[0])
             raise DataError(
                 f"{where}: the {name} are not finite from frame {frame} on: repair or remove the "
                 "sequence."
             )
-    _check_metres(joints, where)
+    _check_metres(joints[view.has_truth], where)
     _check_pixels(keypoints[..., :2], view.camera.width, view.camera.height, where)
 
 
 def _check_metres(joints: np.ndarray, where: str) -> None:
     reach = float(np.median(np.linalg.norm(joints - joints[:, :1], axis=-1).max(axis=1)))
     if not SMALLEST <= reach <= LARGEST:
-        hint = "divide by 1000, they look like millimetres" if reach > 100 else "check the unit"
+        hint = "check the unit"
+        if reach > 100:
+            hint = "divide by 1000, they look like millimetres"
+        elif reach < SMALLEST / 10:
+            hint += ", the file may be in metres where its format is in millimetres"
         raise DataError(
             f"{where}: a person reaches {reach:.3g} from root to furthest joint, but poses must be "
             f"in metres: {hint}."

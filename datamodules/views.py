@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from datamodules.cameras import Camera, normalize_screen, project, world_to_camera
 from datamodules.checks import check_view
@@ -20,6 +21,8 @@ class View:
     Attributes:
         keypoints: (F, J, 2) pixels, or (F, J, 3) with a score.
         joints: (F, J, 3) metres, camera frame, with their place in the scene.
+        judged: (F,) the frames that may be tested on, where the data name them. The joints of
+            others may be anything; their keypoints stand in windows and must be there.
     """
 
     subject: str
@@ -29,6 +32,12 @@ class View:
     fps: float
     keypoints: Float32
     joints: Float32
+    judged: NDArray[np.bool_] | None = None
+
+    @property
+    def has_truth(self) -> NDArray[np.bool_]:
+        """(F,) the frames whose joints can be relied on."""
+        return np.ones(len(self.joints), bool) if self.judged is None else self.judged
 
 
 def view_world(
@@ -52,8 +61,11 @@ def assemble(
     skeleton: Skeleton,
     splits: Mapping[str, tuple[str, ...]],
     title: str,
+    scenes: Mapping[str, str] | None = None,
 ) -> PoseSequences:
     """Check the views and join them into flat arrays.
+
+    Joints that are not finite, in frames that may not be tested on, become 0.
 
     Raises:
         DataError: nothing to join, a wrong joint count, values that are not finite, 2D and 3D of
@@ -66,7 +78,7 @@ def assemble(
     stops = np.cumsum([len(view.joints) for view in views]).tolist()
     return PoseSequences(
         keypoints=np.concatenate([_normalized(view) for view in views]),
-        joints=np.concatenate([view.joints - view.joints[:, :1] for view in views]),
+        joints=np.concatenate([_relative(view) for view in views]),
         segments=tuple(
             Segment(stop - len(v.joints), stop, v.subject, v.action, v.take, v.camera, v.fps)
             for v, stop in zip(views, stops, strict=True)
@@ -74,7 +86,20 @@ def assemble(
         skeleton=skeleton,
         splits=splits,
         title=title,
+        scenes=scenes or {},
+        judged=(
+            np.concatenate([view.has_truth for view in views])
+            if any(view.judged is not None for view in views)
+            else None
+        ),
     )
+
+
+def _relative(view: View) -> Float32:
+    joints = view.joints
+    if view.judged is not None:
+        joints = np.where(np.isfinite(joints), joints, np.float32(0))
+    return joints - joints[:, :1]
 
 
 def _normalized(view: View) -> Float32:
