@@ -1,19 +1,18 @@
 """PoseError: a mean over poses that is exact over any number of ranks."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.nn import Module
-from torchmetrics import Metric
+
+from metrics.exact import ExactMetric
 
 Average = Literal["frame", "action", "none"]
 
 
-class PoseError(Metric):
-    """Averages an error of single poses, over frames or over actions.
+class PoseError(ExactMetric):
+    """Averages a figure of single poses, an error or a score, over frames or over actions.
 
     The state is a float64 sum and a count an action, added up over ranks once, when `compute` is
     called: any split of the poses over ranks and batches gives the same figure. Poses that are not
@@ -48,7 +47,7 @@ class PoseError(Metric):
 
     @abstractmethod
     def errors(self, preds: Tensor, target: Tensor) -> Tensor:
-        """The error of each pose: (B, J, 3) twice to (B,) float64."""
+        """The figure of each pose: (B, J, 3) twice to (B,) float64."""
 
     def update(self, preds: Tensor, target: Tensor, action: Tensor | None = None) -> None:
         """Add poses.
@@ -71,12 +70,8 @@ class PoseError(Metric):
         self.count.index_add_(0, action, torch.ones_like(errors))
 
     def compute(self) -> Tensor:
-        """The mean error, mm; NaN when there are no poses."""
+        """The mean, in the unit of `errors`; NaN when there are no poses."""
         if self.average == "frame":
             return self.total.sum() / self.count.sum()
         means = self.total / self.count
         return means if self.average == "none" else means[self.count > 0].mean()
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = "") -> Module:
-        """Follow the model's device, never its precision: a bfloat16 sum loses digits."""
-        return super()._apply(lambda t: t.to(fn(t.new_empty(0)).device), exclude_state)
