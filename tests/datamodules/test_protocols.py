@@ -7,10 +7,17 @@ import pytest
 import torch
 
 from datamodules.errors import DataError
-from datamodules.protocols import RarePoseProtocol, SubjectProtocol
+from datamodules.protocols import (
+    CrossActionProtocol,
+    GlobalShiftProtocol,
+    MovementRangeProtocol,
+    RarePoseProtocol,
+    SubjectProtocol,
+)
 from datamodules.rarity import occurrence
 from datamodules.sources.human36m import Human36M
 from datamodules.sources.pose_npz import PoseNpz
+from metrics import MPJPE
 
 TRAIN, TEST = {"S1", "S5", "S6", "S7", "S8"}, {"S9", "S11"}
 
@@ -119,6 +126,63 @@ def test_validating_needs_a_subject_to_validate_on(source):
         ready(SubjectProtocol(source), "validate")
 
 
+KINDS = [
+    SubjectProtocol,
+    CrossActionProtocol,
+    RarePoseProtocol,
+    MovementRangeProtocol,
+    GlobalShiftProtocol,
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("splits", [{"train": [], "test": ["C"]}, {"train": ["A"], "test": []}])
+def test_a_stage_needs_frames_of_its_own_kind(pose_npz_files, kind, splits):
+    pose_npz_files.two["metadata"]["splits"] = splits
+    source = PoseNpz(pose_npz_files.write(), "own")
+    possible, refused = ("test", "fit") if splits["test"] else ("fit", "test")
+    part = {"fit": "train", "test": "test"}
+    with pytest.raises(DataError) as error:
+        ready(kind(source), refused)
+    said = str(error.value)
+    assert said.startswith(f"own (PoseNpz) has no frames to {part[refused]} on under this protocol")
+    assert f"--data.init_args.{part[refused]}_subjects" in said
+    assert "\n" not in said
+    if splits["test"] or kind in (SubjectProtocol, CrossActionProtocol):
+        assert len(ready(kind(source), possible).frames[part[possible]])
+        return
+    # those that judge a choice of the test frames choose them before anything is trained
+    with pytest.raises(DataError, match="has no frames to test on"):
+        ready(kind(source), "fit")
+
+
+def test_subjects_make_up_for_a_split_that_names_none(pose_npz_files):
+    pose_npz_files.two["metadata"]["splits"] = {"train": [], "test": []}
+    source = PoseNpz(pose_npz_files.write(), "own")
+    assert_all_frames(ready(SubjectProtocol(source, train_subjects=["B"])), "train", {"B"})
+    tested = ready(SubjectProtocol(source, test_subjects=["A"]), "predict")
+    assert_all_frames(tested, "test", {"A"})
+
+
+def test_poses_to_count_against_must_be_there(pose_npz_files):
+    pose_npz_files.two["metadata"]["splits"] = {"train": [], "test": ["C"]}
+    source = PoseNpz(pose_npz_files.write(), "own")
+    with pytest.raises(DataError, match="has no frames to train on"):
+        ready(RarePoseProtocol(source, reference="train"), "test")
+
+
+@pytest.mark.parametrize("stage", ["fit", "validate"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_validation_errors_are_of_groups_that_its_frames_have(source, kind, stage):
+    option = {"train_action": "WalkDog"} if kind is CrossActionProtocol else {}
+    protocol = ready(kind(source, val_subject="S6", **option), stage)
+    batch = protocol.windows(served(protocol.val_dataloader()))
+    for name, groups in protocol.groupings().items():
+        metric = MPJPE(len(groups), average="none")
+        metric.update(batch["joints"], batch["joints"], batch[name])
+        assert metric.count.sum() == len(protocol.frames["val"])
+
+
 @pytest.mark.parametrize("stride", [1, 3])
 @pytest.mark.parametrize("flip", [True, False])
 def test_training_rows(source, stride, flip):
@@ -170,7 +234,7 @@ def test_batches_become_windows_of_the_methods_receptive_field(source):
 
 
 def test_the_groupings_name_the_numbers_of_a_batch(source):
-    protocol = ready(RarePoseProtocol(source=source, rarest=50))
+    protocol = ready(RarePoseProtocol(source=source, rarest=50), "test")
     groupings = protocol.groupings()
     assert groupings["action"] == ["Directions", "WalkDog"]
     tenths = "00-10 10-20 20-30 30-40 40-50 50-60 60-70 70-80 80-90 90-100"
