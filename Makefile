@@ -8,8 +8,14 @@ TABLE ?= srnet-table2
 DATA ?= synthetic
 PRESET ?= quick
 SEEDS ?= 0,1,2
-# what the data need to be found
-ROOT = $(or $(NPZ),$(CMU),$(H36M))
+# where each data set is; TEST names other data to test on, with TESTNAME where DATA has NAME
+ROOT_npz = $(NPZ)
+ROOT_cmu = $(CMU)
+ROOT_h36m = $(H36M)
+ROOT_humaneva = $(HUMANEVA)
+ROOT_3dhp = $(MPI3DHP)
+ROOT = $(ROOT_$(DATA))
+TESTROOT = $(ROOT_$(TEST))
 
 .DEFAULT_GOAL := help
 .PHONY: help reproduce reproduce-table2 tables test lint bench clean
@@ -17,7 +23,8 @@ ROOT = $(or $(NPZ),$(CMU),$(H36M))
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo '  DATA=synthetic | npz NPZ=dir NAME=cmu17 | cmu CMU=dir | h36m H36M=dir'
+	@echo '  DATA=synthetic | npz NPZ=dir NAME=cmu17 | cmu CMU=dir | h36m H36M=dir | humaneva HUMANEVA=dir'
+	@echo '  TEST=3dhp MPI3DHP=dir, or any of the above: what the tables across data sets test on'
 	@echo '  PRESET=quick | paper   SEEDS=0,1,2   JOBS=runs at once   TABLE=$(TABLE)'
 
 reproduce-table2: TABLE = srnet-table2
@@ -25,7 +32,9 @@ reproduce-table2: reproduce ## SRNet's Table 2: train, measure and judge its six
 
 reproduce: $(VENV)/ready ## any table: TABLE=name; goes on where it was stopped
 	$(BIN)/python -m experiments.reproduce $(TABLE) --data $(DATA) --preset $(PRESET) \
-		--seeds $(SEEDS) $(if $(JOBS),--jobs $(JOBS)) $(if $(ROOT),--root "$(ROOT)") $(if $(NAME),--name "$(NAME)")
+		--seeds $(SEEDS) $(if $(JOBS),--jobs $(JOBS)) $(if $(ROOT),--root "$(ROOT)") $(if $(NAME),--name "$(NAME)") \
+		$(if $(TEST),--test-data $(TEST)) $(if $(TESTROOT),--test-root "$(TESTROOT)") \
+		$(if $(TESTNAME),--test-name "$(TESTNAME)")
 
 tables: $(VENV)/ready ## list the tables and their state
 	$(BIN)/python -m experiments.reproduce --list

@@ -1,6 +1,6 @@
 """Claims: whether what a paper says of its table holds in the figures measured."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
@@ -47,22 +47,27 @@ class Comparison:
         return f"{self.name}: {self.mean:+.1f} [{self.low:+.1f}, {self.high:+.1f}]"
 
 
-def judge(claim: Mapping[str, Any], figures: Figures) -> dict[str, str]:
-    """Judge one claim; errors are better when smaller.
+def judge(
+    claim: Mapping[str, Any], figures: Figures, higher: Collection[str] = ()
+) -> dict[str, str]:
+    """Judge one claim.
 
     Args:
         claim: `text`, and any of
-            `orders`, each `better`, `worse` rows, `columns`: the better row's figure is smaller;
+            `orders`, each `better`, `worse` rows, `columns`: the better row's figure is smaller,
+            or larger in the columns of `higher`;
             `gain`, `better` and `worse` rows, and the columns `along` which their difference grows;
             `rise`, `rows`, and the columns `along` which their figures grow;
             `gains`, each `more` and `less` with a `better` and a `worse` row, `columns`: the one
             pair's difference is larger than the other's.
         figures: what was measured.
+        higher: columns whose figures are better when larger.
 
     Returns:
         text, verdict and detail, as `table.json` holds them.
     """
-    comparisons = [_compare(name, difference) for name, difference in _differences(claim, figures)]
+    differences = _differences(claim, figures, higher)
+    comparisons = [_compare(name, difference) for name, difference in differences]
     verdicts = {comparison.verdict for comparison in comparisons}
     verdict: Verdict = "undecided"
     if "reversed" in verdicts:
@@ -73,25 +78,31 @@ def judge(claim: Mapping[str, Any], figures: Figures) -> dict[str, str]:
     return {"text": claim["text"], "verdict": verdict, "detail": detail}
 
 
-def _differences(claim: Mapping[str, Any], figures: Figures) -> Iterator[tuple[str, np.ndarray]]:
+def _differences(
+    claim: Mapping[str, Any], figures: Figures, higher: Collection[str]
+) -> Iterator[tuple[str, np.ndarray]]:
     def figure(row: str, column: str) -> np.ndarray:
         """The seeds' figures; one NaN where there are none, which makes NaN of what it meets."""
         seen = figures[row][column]
         return np.array(seen if len(seen) else [np.nan])
 
     def gain(better: str, worse: str, column: str) -> np.ndarray:
-        return figure(worse, column) - figure(better, column)
+        sign = -1 if column in higher else 1
+        return sign * (figure(worse, column) - figure(better, column))
+
+    def minus(better: str, worse: str, column: str) -> str:
+        return f"{better} - {worse}" if column in higher else f"{worse} - {better}"
 
     for order in claim.get("orders", ()):
         for worse in order["worse"]:
             for column in order["columns"]:
-                name = f"{worse} - {order['better']}, {column}"
-                yield name, gain(order["better"], worse, column)
+                name = minus(order["better"], worse, column)
+                yield f"{name}, {column}", gain(order["better"], worse, column)
     if trend := claim.get("gain"):
         better, worse, along = trend["better"], trend["worse"], trend["along"]
         for first, second in pairwise(along):
             growth = gain(better, worse, second) - gain(better, worse, first)
-            yield f"{worse} - {better}, {second} against {first}", growth
+            yield f"{minus(better, worse, first)}, {second} against {first}", growth
     if rise := claim.get("rise"):
         for row in rise["rows"]:
             for first, second in pairwise(rise["along"]):
@@ -100,7 +111,7 @@ def _differences(claim: Mapping[str, Any], figures: Figures) -> Iterator[tuple[s
     for pair in claim.get("gains", ()):
         more, less = pair["more"], pair["less"]
         for column in pair["columns"]:
-            name = f"({more['worse']} - {more['better']}) - ({less['worse']} - {less['better']})"
+            name = f"({minus(**more, column=column)}) - ({minus(**less, column=column)})"
             yield f"{name}, {column}", gain(**more, column=column) - gain(**less, column=column)
 
 

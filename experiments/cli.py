@@ -17,6 +17,7 @@ import lightning_modules  # noqa: F401
 from datamodules import DataError, PoseDataModule
 from experiments.checkpoints import check_checkpoint
 from experiments.code_version import code_version
+from experiments.last_loss import LastLoss
 from experiments.memory import keep_freed_memory
 from experiments.metrics_file import MetricsFile
 from experiments.random_states import RandomStates
@@ -56,6 +57,7 @@ class PoseCLI(LightningCLI):
             | {
                 "callbacks": [
                     RandomStates(),
+                    LastLoss(),
                     MetricsFile(),
                     # the last epoch's weights: no test frame, and no luck, selects them
                     ModelCheckpoint(checkpoints, "last", enable_version_counter=False),

@@ -29,7 +29,9 @@ _STYLES = {"holds": "green", "reversed": "red", "undecided": "yellow"}
 def headline(contents: dict[str, Any]) -> str:
     """What the figures were made of, and whether the paper's may stand beside them."""
     data, preset = contents["data"], contents["preset"]
-    ran = f"Measured on {data['title']}, preset {preset}, seeds {_listed(contents['seeds'])}."
+    on = f"trained on {data['title']}, tested on {data['tested_on']}"
+    on = on if data["tested_on"] else data["title"]
+    ran = f"Measured on {on}, preset {preset}, seeds {_listed(contents['seeds'])}."
     if contents["comparable"]:
         return f"{ran} The paper's figures are from the same data and schedule."
     return (
@@ -98,7 +100,8 @@ def _cell(contents: dict[str, Any], row: str, column: str) -> Cell:
     cell = contents["cells"][row][column]
     if cell["mean"] is None:
         return Cell("-", False, paper)
-    best = cell["mean"] == min(mean for mean in measured.values() if mean is not None)
+    choose = max if column in contents["higher"] else min
+    best = cell["mean"] == choose(mean for mean in measured.values() if mean is not None)
     spread = "" if cell["std"] is None else f" ± {cell['std']:.1f}"
     return Cell(f"{cell['mean']:.1f}{spread}", best, paper)
 
@@ -130,7 +133,6 @@ def write_report(folder: Path, contents: dict[str, Any]) -> None:
             gaps=gaps(contents),
             grids=grids(contents),
             bold="a line" if len(contents["columns"]) > _WIDE else "a column",
-            unit=next(iter(contents["cells"][contents["rows"][0]].values()))["unit"],
             figure=_figure,
         )
         write_text(folder / name, text)
@@ -206,7 +208,7 @@ def _figure(curve: dict[str, Any], library: bool) -> str:
         template="plotly_white",
         # Plotly would read 10-20 as a date
         xaxis={"type": "category", "title": curve["axis"]},
-        yaxis_title="mm",
+        yaxis_title=curve["unit"],
         legend={"orientation": "h", "y": -0.25},
         margin={"l": 50, "r": 20, "t": 20, "b": 40},
     )

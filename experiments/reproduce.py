@@ -7,10 +7,12 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -20,16 +22,24 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from datamodules import DataError, PoseSequences
 from experiments.cli import one_sentence_for_mistakes
 from experiments.memory import keep_freed_memory
+from experiments.plan import load_other, load_rows, possible_trainings
 from experiments.report import print_table, print_tables, write_report
-from experiments.runs import Run, Setting, datamodule
+from experiments.runs import TRAINING, Run, Setting, datamodule
 from experiments.summary import summarise
-from experiments.tables import Table, load_table, table_names
+from experiments.tables import CONFIGS, Table, load_table, table_names
 from experiments.workers import Workers, one_by_one
 
-SOURCES = ("synthetic", "npz", "cmu", "h36m")
+# what a source needs to be told
+SOURCES = {
+    "synthetic": (),
+    "npz": ("root", "name"),
+    "cmu": ("root",),
+    "h36m": ("root",),
+    "humaneva": ("root",),
+    "3dhp": ("root",),
+}
 PRESETS = ("quick", "paper")
 
 
@@ -52,21 +62,27 @@ def reproduce(
     Raises:
         DataError: wrong data or options, before anything is trained.
     """
-    data, skipped = _load(table, setting)
+    data, skipped = load_rows(table, setting)
     fingerprints = {sequences: sequences.fingerprint() for sequences in set(data.values())}
+    other = load_other(table, setting)
+    if other:
+        setting = replace(setting, other_fingerprint=other.fingerprint())
+    trainings = {row: possible_trainings(table, row, setting) for row in data}
     runs = [
         Run(table, row, training, seed, setting, fingerprints[sequences], results / "runs")
         for seed in seeds
         for row, sequences in data.items()
-        for training in table.trainings(row)
+        for training in trainings[row]
     ]
-    for args in {tuple(run.test_args(test)) for run in runs for test in run.tests.values()}:
+    tests = ((run, test) for run in runs for test in run.tests.values())
+    for args in {tuple(run.test_args(test)) for run, test in tests if test.protocol != TRAINING}:
         datamodule(args)
     # rows that are the same run are run once
     todo = list({run.folder: run for run in runs if run.missing}.values())
     console = Console()
     own = next(iter(data[row] for row in data if not table.rows[row].source))
-    console.print(f"[bold]{table.title}[/] on {own.title}, preset {setting.preset}")
+    title = f"{own.title}, tested on {other.title}" if other else own.title
+    console.print(f"[bold]{table.title}[/] on {title}, preset {setting.preset}")
     done = sum(not run.missing for run in runs)
     console.print(f"{len(runs)} runs, {done} of them done already", highlight=False)
     columns = [
@@ -96,26 +112,9 @@ def reproduce(
             workers.execute(on_epoch, on_done)
         else:
             one_by_one(todo, on_epoch, on_done)
-    contents = summarise(table, setting, seeds, runs, own, skipped)
+    contents = summarise(table, setting, seeds, runs, own, other, skipped)
     write_report(results / table.name, contents)
     return contents
-
-
-def _load(table: Table, setting: Setting) -> tuple[dict[str, PoseSequences], dict[str, str]]:
-    """The data of every row, and for those that these data cannot serve, why."""
-    data, skipped = {}, {}
-    for name, row in table.rows.items():
-        if row.data not in (None, setting.data):
-            needed = ", ".join([str(row.data), *(f"{k}={v}" for k, v in row.source.items())])
-            skipped[name] = f"needs {needed}"
-            continue
-        try:
-            data[name] = datamodule(setting.args(row, "subject", {})).source.load()
-        except DataError as error:
-            if not row.source:
-                raise
-            skipped[name] = str(error).rstrip(".")
-    return data, skipped
 
 
 def _line(run: Run) -> str:
@@ -133,6 +132,9 @@ def main(args: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", choices=SOURCES, default="synthetic")
     parser.add_argument("--root", help="folder of the data; not for synthetic")
     parser.add_argument("--name", help="the data set's name in its file names; for npz")
+    parser.add_argument("--test-data", choices=SOURCES, help="to test on, across data sets")
+    parser.add_argument("--test-root", help="its folder")
+    parser.add_argument("--test-name", help="its name")
     parser.add_argument("--preset", choices=PRESETS, default="quick")
     parser.add_argument("--seeds", type=_seeds, default=[0], help="such as 0,1,2")
     parser.add_argument("--jobs", type=int, help="runs at once; as many as cores for quick on CPU")
@@ -141,11 +143,14 @@ def main(args: Sequence[str] | None = None) -> None:
     if options.list or options.table is None:
         print_tables(options.results)
         return
-    needed = {"synthetic": (), "npz": ("root", "name")}.get(options.data, ("root",))
-    for key in ("root", "name"):
-        if (getattr(options, key) is None) == (key in needed):
-            must = "must be given" if key in needed else "is not needed"
-            parser.error(f"--{key} {must} for {options.data}")
+    given = _source(parser, options, options.data)
+    other = None
+    if options.test_data:
+        held = yaml.safe_load((CONFIGS / f"sources/{options.test_data}.yaml").read_text())
+        other = held["data"]["init_args"]["source"]
+        other.setdefault("init_args", {}).update(
+            _source(parser, options, options.test_data, "test_")
+        )
     on_gpu = torch.cuda.is_available()
     if on_gpu and (options.jobs or 1) > 1:
         parser.error("--jobs is for runs without a GPU, which takes them one by one")
@@ -157,9 +162,7 @@ def main(args: Sequence[str] | None = None) -> None:
     keep_freed_memory()
     _quieten()
     with one_sentence_for_mistakes():
-        setting = Setting(
-            options.data, tuple((key, getattr(options, key)) for key in needed), options.preset
-        )
+        setting = Setting(options.data, tuple(given.items()), options.preset, other)
         table = load_table(options.table)
         try:
             contents = reproduce(table, setting, options.seeds, options.results, jobs)
@@ -167,6 +170,21 @@ def main(args: Sequence[str] | None = None) -> None:
             print("Stopped: the same command goes on from here.", file=sys.stderr)
             sys.exit(130)
         print_table(contents, options.results / table.name)
+
+
+def _source(
+    parser: argparse.ArgumentParser, options: argparse.Namespace, data: str, prefix: str = ""
+) -> dict[str, str]:
+    """What the user tells a source; ends with one sentence where that is too little or too much."""
+    given = {}
+    for key in ("root", "name"):
+        value = getattr(options, prefix + key)
+        if (value is None) == (key in SOURCES[data]):
+            must = "must be given" if value is None else "is not needed"
+            parser.error(f"--{(prefix + key).replace('_', '-')} {must} for {data}")
+        if value is not None:
+            given[key] = value
+    return given
 
 
 def _cores() -> int:

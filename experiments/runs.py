@@ -10,15 +10,18 @@ from typing import Any
 
 import torch
 import yaml
-from pytorch_lightning import Callback
+from pytorch_lightning import Callback, LightningModule, Trainer
 
 from datamodules import PoseDataModule
 from experiments.cli import TRAINER_DEFAULTS, PoseCLI
 from experiments.code_version import code_version
 from experiments.files import write_json
+from experiments.last_loss import LastLoss
 from experiments.stages import Stage, fit_stages
 from experiments.tables import CONFIGS, Measurement, Row, Table, Training
+from lightning_modules.lifter import MILLIMETRES
 
+TRAINING, CROSS_DATASET = "training", "cross_dataset"
 # a run is small: more GPUs serve more runs, not a faster one
 _TRAINER = {"devices": "1", "enable_progress_bar": "false", "enable_model_summary": "false"}
 
@@ -31,11 +34,15 @@ class Setting:
         data: name of a config in `configs/sources`.
         source_args: arguments of the source that the config leaves to the user, such as its folder.
         preset: as the user names it; the table says which config in `configs/presets` it means.
+        other: the source that the Cross-Dataset Protocol tests on; its config's when not given.
+        other_fingerprint: of its data.
     """
 
     data: str
     source_args: tuple[tuple[str, str], ...]
     preset: str
+    other: Mapping[str, Any] | None = None
+    other_fingerprint: str = ""
 
     def args(self, row: Row, protocol: str, options: Mapping[str, Any]) -> list[str]:
         """The command line of a row under one protocol: four configs and what they leave open.
@@ -46,7 +53,11 @@ class Setting:
             options: `data.init_args.…` or `model.init_args.…` -> value.
         """
         source = {**dict(self.source_args), **row.source}
-        given = {f"data.init_args.source.init_args.{key}": value for key, value in source.items()}
+        given: dict[str, Any] = {
+            f"data.init_args.source.init_args.{key}": value for key, value in source.items()
+        }
+        if protocol == CROSS_DATASET and self.other:
+            given["data.init_args.test_source"] = self.other
         configs = [f"--config={path}" for path in self._configs(row, protocol)]
         return configs + [f"--{key}={_text(value)}" for key, value in {**given, **options}.items()]
 
@@ -101,8 +112,9 @@ class Run:
         self.seed = seed
         self.setting = setting
         held = table.rows[row]
+        model = {**held.options, **dict.fromkeys(held.seeded, seed)}
         config = setting.config(held, training.protocol)
-        _merge(config, {"model": {"init_args": dict(held.options)}})
+        _merge(config, {"model": {"init_args": model}})
         _merge(config, {"data": {"init_args": dict(training.set)}})
         epochs = max(1, round(held.epochs * config["trainer"]["max_epochs"]))
         config["trainer"]["max_epochs"] = epochs
@@ -112,7 +124,7 @@ class Run:
         self.epochs = sum(stage.of(epochs) for stage in self.stages) or epochs
         key = _digest((config, seed, fingerprint, code_version()), size=5)
         self.folder = folder / f"{held.method}-seed{seed}-{key}"
-        options = {f"model.init_args.{name}": value for name, value in held.options.items()}
+        options = {f"model.init_args.{name}": value for name, value in model.items()}
         options |= {f"data.init_args.{name}": value for name, value in training.set.items()}
         options |= {"trainer.max_epochs": epochs, "seed_everything": seed}
         self.args = setting.args(held, training.protocol, options)
@@ -136,13 +148,19 @@ class Run:
 
     def serves(self, measurement: Measurement) -> bool:
         """Whether the measurement is of a method trained like this."""
-        return self.table.training(self.row, measurement) == self.training
+        trained = self.table.training(self.row, measurement) == self.training
+        return trained and not measurement.mean
 
     def test(self, measurement: Measurement) -> str:
-        """Names a test by its protocol, its options and a digest of the protocol's config."""
-        config = yaml.safe_load((CONFIGS / f"protocols/{measurement.protocol}.yaml").read_text())
+        """Names a test by its protocol, its options and a digest of what else determines it."""
+        protocol = measurement.protocol
+        if protocol == TRAINING:
+            return TRAINING
+        held: Any = yaml.safe_load((CONFIGS / f"protocols/{protocol}.yaml").read_text())
+        if protocol == CROSS_DATASET:
+            held = held, self.setting.other, self.setting.other_fingerprint
         options = [f"{key}={_text(value)}" for key, value in sorted(measurement.set.items())]
-        return " ".join([measurement.protocol, *options, _digest(config, size=3)])
+        return " ".join([protocol, *options, _digest(held, size=3)])
 
     def figures(self, measurement: Measurement) -> dict[str, float]:
         """Metric -> figure, of a measurement that is done."""
@@ -177,13 +195,16 @@ class Run:
             cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=resumed)
         metrics = self.metrics
         for test in self.missing:
-            data = datamodule(self.test_args(self.tests[test]))
-            cli.trainer.test(cli.model, data, verbose=False)
-            metrics[test] = {
-                name.removeprefix("test/"): value.item()
-                for name, value in cli.trainer.callback_metrics.items()
-            }
+            metrics[test] = self._measure(test, cli.model, cli.trainer)
             write_json(self.folder / "metrics.json", metrics)
+
+    def _measure(self, test: str, model: LightningModule, trainer: Trainer) -> dict[str, float]:
+        if test == TRAINING:
+            (last,) = (each for each in trainer.callbacks if isinstance(each, LastLoss))  # type: ignore[attr-defined]
+            return {"loss": last.loss * MILLIMETRES}
+        trainer.test(model, datamodule(self.test_args(self.tests[test])), verbose=False)
+        figures = trainer.callback_metrics.items()
+        return {name.removeprefix("test/"): value.item() for name, value in figures}
 
 
 def datamodule(args: Sequence[str]) -> PoseDataModule:

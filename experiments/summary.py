@@ -18,6 +18,7 @@ def summarise(
     seeds: Sequence[int],
     runs: Sequence[Run],
     data: PoseSequences,
+    other: PoseSequences | None,
     skipped: Mapping[str, str],
 ) -> dict[str, Any]:
     """Gather finished runs; equal runs give equal contents, to the letter.
@@ -28,44 +29,48 @@ def summarise(
         seeds: in the order that every cell's figures stand in.
         runs: all runs of the table.
         data: what they ran on.
+        other: what they were tested on beside, if they were.
         skipped: row that was not run -> why.
     """
     done = [run for run in runs if not run.missing]
-    figures = {
-        row: {
-            column: [
-                seen[each.metric]
-                for run in done
-                if run.row == row
-                and run.serves(each)
-                and each.metric in (seen := run.figures(each))
-            ]
-            for column, each in table.columns.items()
-        }
-        for row in table.rows
-    }
+    figures = {row: _figures(table, row, done) for row in table.rows}
+    higher = [column for column, each in table.columns.items() if each.higher]
     absent = [column for column in table.columns if not any(figures[r][column] for r in figures)]
     return {
         "table": table.name,
         "title": table.title,
         "rows": list(table.rows),
         "columns": list(table.columns),
-        "column_titles": {name: each.title or name for name, each in table.columns.items()},
+        "unit": table.unit,
+        "column_titles": {
+            name: (each.title or name) + (f", {each.unit}" if each.unit else "")
+            for name, each in table.columns.items()
+        },
         "cells": {
-            row: {column: _cell(seen, table.unit) for column, seen in columns.items()}
+            row: {
+                column: _cell(seen, table.columns[column].unit or table.unit)
+                for column, seen in columns.items()
+            }
             for row, columns in figures.items()
         },
         "skipped": dict(skipped),
         "absent": absent if done else [],
         "paper": {"source": table.paper, "cells": table.published},
-        "comparable": setting.data == "h36m" and setting.preset == "paper",
-        "claims": [judge(claim, figures) for claim in table.claims],
+        "comparable": setting.preset == "paper"
+        and setting.data == "h36m"
+        and (other is None or bool(other.scenes)),
+        "higher": higher,
+        "claims": [judge(claim, figures, higher) for claim in table.claims],
         "test": TEST,
         "ruler": {"all": table.ruler} | {n: c.ruler for n, c in table.columns.items() if c.ruler},
-        "curves": {name: _curve(each, figures, done) for name, each in table.curves.items()},
+        "curves": {
+            name: _curve(each, figures, done) | {"unit": each.unit or table.unit}
+            for name, each in table.curves.items()
+        },
         "data": {
             "source": setting.data,
             "title": data.title,
+            "tested_on": other and other.title,
             "fingerprint": data.fingerprint(),
             "frames": len(data),
             "splits": {part: list(subjects) for part, subjects in data.splits.items()},
@@ -76,6 +81,20 @@ def summarise(
         "commit": _commit(),
         "complete": len(done) == len(runs),
     }
+
+
+def _figures(table: Table, row: str, done: Sequence[Run]) -> dict[str, list[float]]:
+    """Column -> the figures of a row's seeds."""
+    runs = [run for run in done if run.row == row]
+    figures: dict[str, list[float]] = {}
+    for column, each in table.columns.items():
+        if each.mean:
+            columns = [figures[name] for name in each.mean if figures[name]]
+            figures[column] = [fmean(seeds) for seeds in zip(*columns, strict=True)]
+            continue
+        served = [run.figures(each) for run in runs if run.serves(each)]
+        figures[column] = [seen[each.metric] for seen in served if each.metric in seen]
+    return figures
 
 
 def _cell(seen: Sequence[float], unit: str) -> dict[str, Any]:
@@ -89,8 +108,8 @@ def _cell(seen: Sequence[float], unit: str) -> dict[str, Any]:
 
 
 def _curve(curve: Curve, figures: Figures, runs: Sequence[Run]) -> dict[str, Any]:
-    """Row -> point -> mean over seeds, in the points' order."""
-    rows = {}
+    """Row or line -> point -> mean over seeds, in the points' order."""
+    rows: dict[str, dict[str, float]] = {}
     for row in curve.rows:
         points = {point: list(figures[row][column]) for point, column in curve.columns.items()}
         if measured := curve.measured:
@@ -100,6 +119,9 @@ def _curve(curve: Curve, figures: Figures, runs: Sequence[Run]) -> dict[str, Any
                         points.setdefault(metric.split("/", 1)[1], []).append(value)
         if means := {point: fmean(values) for point, values in points.items() if values}:
             rows[row] = means
+    for line, points_of in curve.lines.items():
+        seen = {point: figures[row][curve.column] for point, row in points_of.items()}
+        rows[line] = {point: fmean(seeds) for point, seeds in seen.items() if seeds}
     kind = {"axis": curve.axis, "running": curve.running, "bars": curve.bars}
     return {"title": curve.title, "rows": rows} | kind
 

@@ -32,6 +32,7 @@ class Row:
         data: the one source that can give the row its data; any when not given.
         source: options of the source, such as the detector of its keypoints.
         train: what to train it under, where no column says.
+        seeded: options of the model that take the run's seed.
         options: of the model.
     """
 
@@ -41,6 +42,7 @@ class Row:
     data: str | None = None
     source: Mapping[str, str] = field(default_factory=dict)
     train: Training = Training()
+    seeded: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -49,25 +51,32 @@ class Measurement:
     """One figure of a trained method: a protocol, its options, and the metric read from it.
 
     Attributes:
-        protocol: name of a config in `configs/protocols`.
+        protocol: name of a config in `configs/protocols`, or "training" for what training logs.
         metric: as the test logs it, without `test/`; a prefix of several for a curve.
         set: options of the protocol.
         train: what the method is trained under; what its row says when not given.
+        mean: columns whose mean this one is, seed by seed, instead of a measurement of its own; of
+            those that the data have.
         title: for people.
         ruler: which frames, and which mean.
+        unit: of its figures; the table's when not given.
+        higher: larger figures are better.
     """
 
-    protocol: str
-    metric: str
+    protocol: str = ""
+    metric: str = ""
     set: Mapping[str, Any] = field(default_factory=dict)
     train: Training | None = None
+    mean: tuple[str, ...] = ()
     title: str = ""
     ruler: str = ""
+    unit: str = ""
+    higher: bool = False
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A figure beside the table: a line, or bars, for each of some rows.
+    """A figure beside the table: a line, or bars, for each of some rows, or lines across rows.
 
     Attributes:
         title: for people.
@@ -75,17 +84,23 @@ class Curve:
         rows: those that are drawn.
         columns: point -> column of the table, where the points are its columns.
         measured: the points, where they are the metrics of one test.
+        lines: line -> point -> row, where the points are rows.
+        column: whose figures such lines show.
         running: also draw the mean over all points up to each.
         bars: draw bars: the points have no order.
+        unit: of its figures; the table's when not given.
     """
 
     title: str
     axis: str
-    rows: tuple[str, ...]
+    rows: tuple[str, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
     measured: Measurement | None = None
+    lines: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    column: str = ""
     running: bool = False
     bars: bool = False
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,7 +111,7 @@ class Table:
         name: file name, as in `make reproduce TABLE=name`.
         title: for people.
         paper: where the published figures stand.
-        unit: of all figures.
+        unit: of figures whose column has no other.
         ruler: how they are measured.
         rows: those that are run.
         columns: column -> what is measured.
@@ -121,8 +136,9 @@ class Table:
     @property
     def measurements(self) -> list[Measurement]:
         """Everything that is read from a run."""
-        measured = (curve.measured for curve in self.curves.values())
-        return [*self.columns.values(), *(each for each in measured if each)]
+        columns = (column for column in self.columns.values() if not column.mean)
+        curves = (curve.measured for curve in self.curves.values() if curve.measured)
+        return [*columns, *curves]
 
     def trainings(self, row: str) -> list[Training]:
         """Everything that a row is trained under, each once."""

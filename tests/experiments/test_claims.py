@@ -34,6 +34,14 @@ def test_an_order_is_the_paired_t_test(pairs):
         assert verdict == expected
 
 
+def test_where_more_is_better_the_better_row_has_more():
+    held = figures([80.0, 81.0], [70.0, 72.0])
+    assert judge(ORDER, held)["verdict"] != "holds"
+    judged = judge(ORDER, held, higher={"c"})
+    assert judged["verdict"] == judge(ORDER, figures([-80.0, -81.0], [-70.0, -72.0]))["verdict"]
+    assert judged["detail"].startswith("A - B, c: +9.5")
+
+
 def test_one_seed_decides_nothing():
     judged = judge(ORDER, figures([10.0], [90.0]))
     assert judged["verdict"] == "undecided"

@@ -11,6 +11,7 @@ def contents(columns):
         "skipped": dict.fromkeys("ST", "needs more"),
         "absent": [],
         "columns": names,
+        "higher": ["c1"],
         "column_titles": {name: name.upper() for name in names},
         "cells": {
             "A": {name: {"mean": 10.0 + n, "std": 1.0} for n, name in enumerate(names)},
@@ -30,6 +31,14 @@ def test_a_narrow_table_keeps_its_rows():
     assert list(published.lines) == ["S", "Z"]
     assert [cell.paper for cell in published.lines["Z"]] == ["-", "7.0"]
     assert (measured.measured, published.measured) == (True, False)
+
+
+def test_the_best_of_a_column_is_the_largest_where_more_is_better():
+    held = contents(2)
+    held["cells"]["B"] = {"c0": {"mean": 12.0, "std": None}, "c1": {"mean": 12.0, "std": None}}
+    measured, _ = grids(held)
+    assert [cell.best for cell in measured.lines["A"]] == [True, False]
+    assert [cell.best for cell in measured.lines["B"]] == [False, True]
 
 
 def test_a_wide_table_has_its_rows_side_by_side():

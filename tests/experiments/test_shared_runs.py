@@ -1,5 +1,6 @@
 """What the tables share, and what a table lacks: on tiny data, with tables made up for it."""
 
+import csv
 import json
 from dataclasses import replace
 
@@ -69,10 +70,20 @@ method: srnet
 rows:
   SR: {network: sr}
   SR(few): {network: sr, train: {set: {train_subjects: [S1, S5]}}}
+  SR(dealt): {network: sr, shuffled_groups: 3, seeded: [shuffle_seed]}
 columns:
   subject: {protocol: subject, metric: mpjpe_action}
+  loss: {protocol: training, metric: loss, unit: cm}
+  both: {mean: [subject, loss]}
   few: {train: {set: {train_subjects: [S1, S5]}}, protocol: subject, metric: mpjpe_action}
 published: {}
+curves:
+  subjects:
+    title: subjects
+    axis: subjects
+    lines: {SR: {"2": SR(few), "5": SR}}
+    column: loss
+    unit: cm
 claims:
   - text: More subjects are better
     orders: [{better: SR, worse: [SR(few)], columns: [subject]}]
@@ -100,8 +111,8 @@ def made_up(tiny, monkeypatch):
     return tiny
 
 
-def run(folder, name):
-    reproduce.main([name, f"--results={folder / 'results'}"])
+def run(folder, name, *args):
+    reproduce.main([name, f"--results={folder / 'results'}", *args])
     return json.loads((folder / f"results/{name}/table.json").read_text())
 
 
@@ -157,11 +168,33 @@ def test_rows_and_columns_have_trainings_of_their_own(made_up):
     assert cells["SR", "subject"] == first["cells"]["SR"]["Avg"]["mean"]
     assert cells["SR", "few"] == cells["SR(few)", "few"] == cells["SR(few)", "subject"]
     assert cells["SR", "few"] != cells["SR", "subject"]
+    assert cells["SR", "both"] == (cells["SR", "subject"] + cells["SR", "loss"]) / 2
+    line = {"2": cells["SR(few)", "loss"], "5": cells["SR", "loss"]}
+    assert third["curves"]["subjects"]["rows"] == {"SR": line}
+    assert third["column_titles"]["loss"] == "loss, cm"
     assert third["complete"]
-    # GP and SR of the first table, and SR trained on few
+    # GP and SR of the first table, SR trained on few and SR dealt out, also on few
     steps = [torch.load(path)["global_step"] for path in checkpoints(made_up)]
-    assert len(steps) == 3
-    assert len(set(steps)) == 3
+    assert len(steps) == 5
+
+
+def test_the_training_loss_is_the_logs_also_where_training_was_over(made_up):
+    run(made_up, "first")
+    trained = checkpoints(made_up)
+    third = run(made_up, "third")
+    losses = set()
+    for path in trained:
+        (log, *_) = path.parent.glob("log/version_*/metrics.csv")
+        logged = [row["train/loss"] for row in csv.DictReader(log.open()) if row["train/loss"]]
+        losses.add(round(1000 * float(logged[-1]), 6))
+    assert round(third["cells"]["SR"]["loss"]["mean"], 6) in losses
+
+
+def test_options_that_take_the_runs_seed(made_up):
+    run(made_up, "third", "--seeds=0,4")
+    dealt = [torch.load(path)["hyper_parameters"] for path in checkpoints(made_up)]
+    seeds = [held["shuffle_seed"] for held in dealt if held["shuffled_groups"] == 3]
+    assert sorted(seeds) == [0, 0, 4, 4]
 
 
 def test_another_protocol_config_measures_again_and_trains_nothing(made_up):

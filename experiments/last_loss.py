@@ -1,0 +1,23 @@
+"""LastLoss: the training loss of the last epoch, which a resumed run has too."""
+
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+
+class LastLoss(Callback):
+    """Keeps the last epoch's mean training loss, and puts it into the checkpoint."""
+
+    loss = float("nan")
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep the loss."""
+        self.loss = trainer.callback_metrics["train/loss"].item()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The loss."""
+        return {"loss": self.loss}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the loss of a checkpoint."""
+        self.loss = state_dict["loss"]
