@@ -11,9 +11,9 @@ from torch.nn import functional as F
 from torchmetrics import MetricCollection
 
 from datamodules.skeletons import SKELETONS
+from lightning_modules.errors import errors_by
 from lightning_modules.networks.recombine import GateNorm
-from metrics import MPJPE, PAMPJPE
-from metrics.pose_error import Average, PoseError
+from metrics import MPJPE
 
 MILLIMETRES = 1000.0
 # what a lifter of whole videos takes in one go, and one whose windows share nothing
@@ -129,7 +129,7 @@ class PoseLifter(LightningModule):
         self.groupings: dict[str, list[str]] = datamodule.groupings()
         self.errors = nn.ModuleDict()
         for name, groups in self.groupings.items():
-            self.errors[name] = _errors(name, len(groups))
+            self.errors[name] = errors_by(name, len(groups), self.skeleton)
         # between predictions from shifted and unshifted keypoints, where a protocol shifts them
         self.consistency = MPJPE()
 
@@ -169,8 +169,10 @@ class PoseLifter(LightningModule):
 
     def _evaluate(self, batch: dict[str, Tensor]) -> None:
         predicted = self._lift_batch(batch).double() * MILLIMETRES
+        joints = batch["joints"].double() * MILLIMETRES
+        places = {"index": batch["index"], "sequence": batch["sequence"]}
         for grouping, errors in self._errors_by_grouping():
-            errors.update(predicted, batch["joints"].double() * MILLIMETRES, batch[grouping])
+            errors.update(predicted, joints, action=batch[grouping], **places)
         if "unshifted" in batch:
             unshifted = self.lift(batch["unshifted"]).double() * MILLIMETRES
             self.consistency.update(predicted, unshifted)
@@ -215,19 +217,3 @@ class PoseLifter(LightningModule):
         sign = points.new_ones(points.shape[-1])
         sign[0] = -1
         return points[..., self.skeleton.mirror, :] * sign
-
-
-def _errors(grouping: str, count: int) -> MetricCollection:
-    """Errors by group and, for actions, the means over frames and over actions beside."""
-    kinds: dict[str, type[PoseError]] = {"mpjpe": MPJPE, "pa_mpjpe": PAMPJPE}
-    averages: dict[str, Average] = {"": "frame", "_action": "action", "_by_action": "none"}
-    if grouping != "action":
-        return MetricCollection({"mpjpe_by_" + grouping: MPJPE(count, average="none")})
-    return MetricCollection(
-        {
-            name + suffix: metric(count, average=average)
-            for name, metric in kinds.items()
-            for suffix, average in averages.items()
-        },
-        compute_groups=[[name + suffix for suffix in averages] for name in kinds],
-    )

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from metrics.functional import AUC_THRESHOLDS, auc
 from metrics.pose_error import PoseError
+from metrics.poses import relative
 from metrics.scores import ascending
 
 
@@ -20,6 +21,7 @@ class AUC(PoseError):
     Args:
         thresholds: mm.
         joints: as in PCK.
+        root: as in PCK.
         kwargs: of PoseError.
 
     Raises:
@@ -41,12 +43,15 @@ class AUC(PoseError):
         self,
         thresholds: Sequence[float] = AUC_THRESHOLDS,
         joints: Sequence[int] | None = None,
+        root: int | None = None,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(**kwargs)
         self.thresholds = ascending(thresholds)
         self.joints = joints
+        self.root = root
 
     def errors(self, preds: Tensor, target: Tensor) -> Tensor:
         """See `metrics.functional.auc`."""
+        preds, target = relative(preds, self.root), relative(target, self.root)
         return auc(preds, target, self.thresholds, self.joints)

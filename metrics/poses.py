@@ -25,3 +25,8 @@ def distances(preds: Tensor, target: Tensor) -> Tensor:
     """
     preds, target = checked(preds, target)
     return (preds - target).norm(dim=-1)
+
+
+def relative(poses: Tensor, root: int | None) -> Tensor:
+    """Poses (B, J, 3) relative to one of their joints; as they are where there is none."""
+    return poses if root is None else poses - poses[:, root : root + 1]
