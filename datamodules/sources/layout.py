@@ -33,7 +33,8 @@ def read_views(
         name: of the 2D file, for messages.
 
     Raises:
-        DataError: a subject, take or camera without 2D, or something that is no numeric array.
+        DataError: a subject, take or camera without 2D, something that is no numeric array, or
+            scores for some of the 2D alone.
     """
     views = []
     for subject, takes in poses.items():
@@ -72,6 +73,10 @@ def read_views(
                         joints=in_camera.float().numpy(),
                     )
                 )
+    if len({view.keypoints.shape[-1] for view in views}) > 1:
+        raise DataError(
+            f"{name} has 2D keypoints with a score beside others without: give all or none."
+        )
     return views
 
 

@@ -1,0 +1,97 @@
+"""Many inputs, in a forked process that is replaced when one of them crashes or hangs it."""
+
+import os
+import tempfile
+import warnings
+from collections import Counter
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+from tests.datamodules.fuzz.judge import Judge
+from tests.datamodules.fuzz.targets import TARGETS, changed, write
+
+LONGEST = 60.0  # seconds an input, on a busy machine
+
+
+@dataclass
+class Figures:
+    """How inputs of one format ended.
+
+    Attributes:
+        outcomes: how many were `rejected`, `right`, `unread`, `failed`.
+        failures: number, why, and where it was saved.
+    """
+
+    outcomes: Counter = field(default_factory=Counter)
+    failures: list[tuple[int, str, Path]] = field(default_factory=list)
+
+
+def fuzz(name, inputs, seed, saved, on_done=lambda: None):
+    """Try so many inputs of a format.
+
+    Args:
+        name: of the format.
+        inputs: how many.
+        seed: of the changes; input n of a seed is always the same.
+        saved: folder that failing inputs are saved to.
+        on_done: called after each.
+    """
+    figures = Figures()
+    context = get_context("fork")
+    number = 0
+    with tempfile.TemporaryDirectory() as folder:
+        while number < inputs:
+            here, there = context.Pipe()
+            worker = context.Process(target=_work, args=(name, seed, number, inputs, folder, there))
+            worker.start()
+            there.close()
+            # the first answer says that the valid files were read
+            ready = here.poll(60) and _received(here)
+            while ready and number < inputs:
+                if here.poll(LONGEST):
+                    said = _received(here)
+                    worker.join(None if said is None else 0)
+                    outcome, why = said or ("failed", f"the process ended with {worker.exitcode}")
+                else:
+                    said, (outcome, why) = None, ("failed", f"no end after {LONGEST:.0f} seconds")
+                figures.outcomes[outcome] += 1
+                if outcome == "failed":
+                    place = _save(name, seed, number, why, saved)
+                    figures.failures.append((number, why, place))
+                number += 1
+                on_done()
+                if outcome == "failed":
+                    break
+            worker.kill()
+            worker.join()
+            here.close()
+            if not ready:
+                raise RuntimeError(f"the valid files of {name} cannot be read")
+    return figures
+
+
+def _received(pipe):
+    try:
+        return pipe.recv()
+    except EOFError:
+        return None
+
+
+def _work(name, seed, start, stop, folder, pipe):
+    warnings.simplefilter("ignore")
+    target = TARGETS[name]
+    home = Path(folder) / str(os.getpid())
+    write(target.valid(), home)
+    judge = Judge(target, home)
+    pipe.send("ready")
+    for number in range(start, stop):
+        write(changed(name, seed, number), home)
+        pipe.send(judge.judge(home))
+
+
+def _save(name, seed, number, why, saved):
+    place = Path(saved) / f"{name}-{seed}-{number}"
+    write(changed(name, seed, number), place)
+    (place / "why.txt").write_text(why, errors="backslashreplace")
+    return place
