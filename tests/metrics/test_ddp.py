@@ -9,36 +9,50 @@ from torch import Tensor, distributed
 from torch.multiprocessing.spawn import start_processes
 from torchmetrics import MetricCollection
 
-from metrics import MPJPE, PAMPJPE
+from metrics import AUC, MPJPE, MPJVE, NMPJPE, PAMPJPE, PCK
 
 AVERAGES = ("frame", "action", "none")
 ACTIONS = 4
 
 
 def collection() -> MetricCollection:
-    kinds = {"mpjpe": MPJPE, "pa_mpjpe": PAMPJPE}
+    kinds = {"mpjpe": MPJPE, "pa_mpjpe": PAMPJPE, "nmpjpe": NMPJPE, "pck": PCK, "auc": AUC}
+    groups = [[f"{name}/{each}" for each in AVERAGES] for name in kinds]
     return MetricCollection(
         {
-            f"{name}/{each}": kind(ACTIONS, each)
-            for name, kind in kinds.items()
-            for each in AVERAGES
+            "mpjve": MPJVE(),
+            **{
+                f"{name}/{each}": kind(num_actions=ACTIONS, average=each)
+                for name, kind in kinds.items()
+                for each in AVERAGES
+            },
         },
-        compute_groups=[[f"{name}/{each}" for each in AVERAGES] for name in kinds],
+        compute_groups=[["mpjve"], *groups],
     )
 
 
-def data(count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Poses whose error grows with their number, and with it the error of later ranks."""
+def data(count: int) -> dict[str, Tensor]:
+    """Poses whose error grows with their number, and with it the error of later ranks.
+
+    They are of sequences of 20 frames; some next to each other fall to different ranks.
+    """
     rng = torch.Generator().manual_seed(0)
     target = 400 * torch.randn(count, 17, 3, generator=rng)
     noise = torch.randn(count, 17, 3, generator=rng) * (1 + torch.arange(count))[:, None, None]
-    return target + noise, target, torch.arange(count) % (ACTIONS - 1)
+    index = torch.arange(count)
+    return {
+        "preds": target + noise,
+        "target": target,
+        "action": index % (ACTIONS - 1),
+        "index": index,
+        "sequence": index // 20,
+    }
 
 
-def measure(poses: tuple[Tensor, Tensor, Tensor]) -> dict[str, Tensor]:
+def measure(poses: dict[str, Tensor]) -> dict[str, Tensor]:
     metrics = collection()
-    for part in zip(*(tensor.split(8) for tensor in poses), strict=True):
-        metrics.update(*part)
+    for batch in zip(*(column.split(8) for column in poses.values()), strict=True):
+        metrics.update(**dict(zip(poses, batch, strict=True)))
     return metrics.compute()
 
 
@@ -59,10 +73,12 @@ def measure_shard(rank: int, sizes: tuple[int | None, ...], folder: Path) -> Non
         found = collection().compute()
     else:
         start = total(sizes[:rank])
-        preds, target, action = (
-            tensor[start : start + sizes[rank]] for tensor in data(total(sizes))
+        found = measure(
+            {
+                name: column[start : start + sizes[rank]]
+                for name, column in data(total(sizes)).items()
+            }
         )
-        found = measure((preds, target, action))
     torch.save(found, folder / f"{rank}.pt")
     distributed.destroy_process_group()
 

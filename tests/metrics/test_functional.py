@@ -6,9 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from scipy.optimize import least_squares, minimize_scalar
 from scipy.spatial.transform import Rotation
 
-from metrics.functional import mpjpe, pa_mpjpe, procrustes_align
+from metrics.functional import mpjpe, nmpjpe, pa_mpjpe, procrustes_align, scale_align
 
 TOLERANCE_MM = 1e-6
 
@@ -173,9 +174,55 @@ def test_one_or_two_joints_always_fit(joints: int) -> None:
     assert_allclose(error, np.zeros(4), atol=TOLERANCE_MM)
 
 
-@pytest.mark.parametrize("error", [mpjpe, pa_mpjpe])
-class TestBoth:
-    """What both errors share."""
+@pytest.mark.parametrize("noise", [0.1, 1.0, 20.0])
+def test_scaling_is_that_of_least_squares(noise: float) -> None:
+    target = poses(20, 20)
+    preds = (0.3 + np.arange(20))[:, None, None] / 5 * target + noise * poses(21, 20)
+    scales = [
+        least_squares(lambda s, x=x, y=y: (s * x - y).ravel(), 1.0, xtol=1e-15, ftol=1e-15).x
+        for x, y in zip(preds, target, strict=True)
+    ]
+    scaled = np.array(scales)[:, :, None] * preds
+    assert_allclose(on_tensors(scale_align, preds, target), scaled, rtol=1e-6, atol=1e-3)
+    assert_allclose(
+        on_tensors(nmpjpe, preds, target), reference_mpjpe(scaled, target), rtol=1e-6, atol=1e-3
+    )
+
+
+@quick
+@given(seed=seeds)
+def test_no_other_scale_is_closer(seed: int) -> None:
+    preds, target = poses(seed)[0], poses(seed + 1)[0]
+    best = minimize_scalar(lambda scale: ((scale * preds - target) ** 2).sum())
+    found = on_tensors(scale_align, preds[None], target[None])[0]
+    assert ((found - target) ** 2).sum() <= best.fun * (1 + 1e-12)
+    assert_allclose(found, best.x * preds, rtol=1e-5, atol=1e-3)
+
+
+@quick
+@given(seed=seeds, scale=scales)
+def test_nmpjpe_ignores_the_scale_of_the_prediction_alone(seed: int, scale: float) -> None:
+    preds, target = poses(seed), poses(seed + 1)
+    whole = on_tensors(nmpjpe, preds, target)
+    assert_allclose(on_tensors(nmpjpe, scale * preds, target), whole, rtol=1e-9)
+    assert on_tensors(nmpjpe, scale * target, target) < TOLERANCE_MM
+    moved = target + np.array([500.0, 0, 0])
+    assert on_tensors(nmpjpe, moved, target) > 10
+
+
+def test_scaling_is_about_the_origin_and_may_mirror() -> None:
+    target = torch.tensor([[[0.0, 0, 0], [2, 0, 0], [0, 4, 0]]])
+    assert nmpjpe(-target, target).item() == 0
+    assert nmpjpe(torch.zeros(1, 3, 3), target).item() == 2
+    moved = target + torch.tensor([6.0, 0, 0])
+    # s = (8 * 2 + 4 * 4) / (6² + 8² + 6² + 4²)
+    aligned = 32 / 152 * moved
+    assert_allclose(scale_align(moved, target), aligned, rtol=1e-6)
+
+
+@pytest.mark.parametrize("error", [mpjpe, pa_mpjpe, nmpjpe])
+class TestAll:
+    """What all errors share."""
 
     def test_no_poses(self, error) -> None:
         assert on_tensors(error, poses(0, 0), poses(0, 0)).shape == (0,)

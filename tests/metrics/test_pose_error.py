@@ -9,16 +9,21 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 from torchmetrics import MetricCollection
 
-from metrics import MPJPE, PAMPJPE, functional
+from metrics import AUC, MPJPE, MPJVE, NMPJPE, PAMPJPE, PCK, functional
 from metrics.pose_error import PoseError
 
 AVERAGES = ("frame", "action", "none")
 ACTIONS = 5
 ABSENT = 3
 
-both = pytest.mark.parametrize(
-    ("metric", "error"), [(MPJPE, functional.mpjpe), (PAMPJPE, functional.pa_mpjpe)]
-)
+KINDS = {
+    MPJPE: functional.mpjpe,
+    PAMPJPE: functional.pa_mpjpe,
+    NMPJPE: functional.nmpjpe,
+    PCK: functional.pck,
+    AUC: functional.auc,
+}
+all_kinds = pytest.mark.parametrize(("metric", "error"), KINDS.items())
 
 
 def data(count: int = 53) -> tuple[Tensor, Tensor, Tensor]:
@@ -42,16 +47,17 @@ def reference(errors: np.ndarray, action: np.ndarray) -> dict[str, np.ndarray]:
 
 def shared(metric: type[PoseError]) -> MetricCollection:
     return MetricCollection(
-        {average: metric(ACTIONS, average) for average in AVERAGES}, compute_groups=[[*AVERAGES]]
+        {average: metric(num_actions=ACTIONS, average=average) for average in AVERAGES},
+        compute_groups=[[*AVERAGES]],
     )
 
 
-@both
+@all_kinds
 @pytest.mark.parametrize("average", AVERAGES)
 @pytest.mark.parametrize("batch", [1, 8, 53])
 def test_averages(metric, error, average: str, batch: int) -> None:
     poses = data()
-    measured = metric(ACTIONS, average)
+    measured = metric(num_actions=ACTIONS, average=average)
     for part in zip(*(tensor.split(batch) for tensor in poses), strict=True):
         measured.update(*part)
     expected = reference(error(*poses[:2]).numpy(), poses[2].numpy())
@@ -66,7 +72,7 @@ def test_the_reference_tells_the_averages_apart() -> None:
     assert np.isnan(expected["none"]).nonzero()[0].tolist() == [ABSENT]
 
 
-@both
+@all_kinds
 def test_averages_share_one_state(metric, error, monkeypatch) -> None:
     calls = []
     errors = metric.errors
@@ -107,15 +113,15 @@ def test_unknown_actions_are_refused(number: int) -> None:
         MPJPE(ACTIONS).update(preds, target, action.fill_(number))
 
 
-@pytest.mark.parametrize("metric", [MPJPE, PAMPJPE])
+@pytest.mark.parametrize("metric", KINDS)
 @pytest.mark.parametrize("average", AVERAGES)
 def test_no_poses_have_no_error(metric, average: str) -> None:
-    measured = metric(ACTIONS, average)
+    measured = metric(num_actions=ACTIONS, average=average)
     measured.update(*data(0))
     assert measured.compute().isnan().all()
 
 
-@pytest.mark.parametrize("metric", [MPJPE, PAMPJPE])
+@pytest.mark.parametrize("metric", KINDS)
 def test_nan_is_not_hidden(metric) -> None:
     preds, target, action = data()
     preds[4, 0, 0] = torch.nan
@@ -126,7 +132,7 @@ def test_nan_is_not_hidden(metric) -> None:
     assert found["none"].isnan().nonzero().flatten().tolist() == [action[4], ABSENT]
 
 
-@pytest.mark.parametrize("metric", [MPJPE, PAMPJPE])
+@pytest.mark.parametrize("metric", [MPJPE, PAMPJPE, NMPJPE])
 def test_forward_gives_the_batch_and_its_gradient(metric) -> None:
     preds, target, _ = data()
     measured = metric()
@@ -139,6 +145,12 @@ def test_forward_gives_the_batch_and_its_gradient(metric) -> None:
     alone.update(preds[:9], target[:9])
     assert_allclose(found.detach(), alone.compute(), rtol=1e-12)
     assert measured.count.item() == 62
+
+
+def test_more_is_better_for_scores_alone() -> None:
+    kinds = (MPJPE, PAMPJPE, NMPJPE, MPJVE, PCK, AUC)
+    assert [kind.higher_is_better for kind in kinds] == [False] * 4 + [True] * 2
+    assert [kind.is_differentiable for kind in kinds] == [True] * 4 + [False] * 2
 
 
 @pytest.mark.parametrize("cast", ["half", "bfloat16", "float", "double"])
