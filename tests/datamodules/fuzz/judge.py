@@ -80,14 +80,14 @@ class Judge:
             except BaseException:
                 said = traceback.format_exc(limit=-3)
         took = time.process_time() - started
-        if took > LONGEST:
-            return "failed", f"it took {took:.1f} seconds"
         if deeds:
             return "failed", f"it did {', '.join(deeds)}"
         if _listing(folder) != before:
             return "failed", "it changed the folder"
         if (grown := _peak() - peak) > MOST_MEMORY:
             return "failed", f"it took {grown / 2**20:.0f} MiB"
+        if took > LONGEST:
+            return "failed", f"it took {took:.1f} seconds"
         if result is None:
             return ("failed", said) if said else ("rejected", "")
         return self._compared(result, folder)

@@ -1,0 +1,183 @@
+"""`python -m datamodules FOLDER`: what it finds, reads, misses, and its exit code."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from datamodules.__main__ import main
+from datamodules.inventory import KNOWN, files_of, take_stock
+from tests.datamodules.sources import conftest as writers
+from tests.datamodules.sources.test_cmu import amc_text, angles_of, asf_text
+
+
+@pytest.fixture
+def check(capsys, monkeypatch):
+    """Runs the command; its exit code and its words with single spaces."""
+    monkeypatch.setenv("COLUMNS", "300")
+
+    def run(folder):
+        code = main([str(folder)])
+        return code, " ".join(capsys.readouterr().out.split())
+
+    return run
+
+
+def without(said, *names):
+    """The sentences on data sets that are not there."""
+    for name in KNOWN:
+        assert (f"{name} not here; {KNOWN[name]}" in said) == (name in names)
+
+
+def test_human36m_with_its_ground_truth(check, human36m_files):
+    folder = human36m_files.write()
+    code, said = check(folder)
+    assert code == 0
+    assert f"Human3.6M in {folder}" in said
+    assert "there data_3d_h36m.npz, data_2d_h36m_gt.npz gt 2D can be read" in said
+    assert "missing" not in said
+    cameras = "cameras 54138969, 55011271, 58860488, 60457274"
+    assert f"{4 * (7 * 63 - 20):,} frames, 80 sequences at 50 fps, {cameras}, 17 joints" in said
+    assert "7 subjects: train on S1, S5, S6, S7, S8; test on S9, S11" in said
+    assert "2 actions: Directions, WalkDog" in said
+    assert f"to use it make reproduce DATA=h36m H36M={folder}" in said
+    without(said, "HumanEva", "MPI-INF-3DHP", "CMU", "PoseNpz")
+
+
+def test_human36m_with_other_2d_says_how_to_choose_it(check, human36m_files):
+    detected = [
+        [np.concatenate([p, np.ones((*p.shape[:2], 1))], -1) for p in seen]
+        for takes in human36m_files.two["positions_2d"].values()
+        for seen in takes.values()
+    ]
+    for takes in human36m_files.two["positions_2d"].values():
+        for take in takes:
+            takes[take] = detected.pop(0)
+    human36m_files.names = ("data_3d_h36m.npz", "data_2d_h36m_cpn_ft_h36m_dbb.npz")
+    code, said = check(human36m_files.write())
+    assert code == 0
+    assert "cpn_ft_h36m_dbb 2D can be read" in said
+    assert "17 joints, a score of each keypoint" in said
+    assert "source.init_args.keypoints cpn_ft_h36m_dbb" in said
+    assert "make reproduce" not in said
+
+
+def test_a_missing_file_is_told_with_where_it_is_to_be_had(check, human36m_files):
+    folder = human36m_files.write()
+    (human36m_files.folder / "data_3d_h36m.npz").unlink()
+    code, said = check(folder)
+    assert code == 1
+    assert f"missing data_3d_h36m.npz to be had {KNOWN['Human3.6M']}" in said
+    assert "data_3d_h36m.npz is not there" in said
+    assert "to use it" not in said
+
+
+def test_poses_alone_want_keypoints(check, human36m_files):
+    human36m_files.write()
+    (human36m_files.folder / "data_2d_h36m_gt.npz").unlink()
+    code, said = check(human36m_files.folder)
+    assert code == 1
+    assert "missing data_2d_h36m_gt.npz" in said
+
+
+def test_what_is_wrong_is_told_beside_what_is_right(check, pose_npz_files, tmp_path):
+    good, bad = tmp_path / "good", tmp_path / "bad data"
+    for folder in (good, bad):
+        folder.mkdir()
+        pose_npz_files.folder = folder
+        if folder == bad:
+            pose_npz_files.three["positions_3d"]["B"]["Sitting"] *= 1000
+        pose_npz_files.write()
+    assert check(good)[0] == 0
+    code, said = check(tmp_path)
+    assert code == 1
+    assert f"make reproduce DATA=npz NPZ={good} NAME=own" in said
+    assert f"PoseNpz own in {bad}" in said
+    assert "a person reaches" in said
+    assert f"NPZ='{bad}'" not in said
+
+
+def test_a_folder_with_a_blank_is_quoted(check, pose_npz_files, tmp_path):
+    pose_npz_files.folder = tmp_path / "my data"
+    pose_npz_files.folder.mkdir()
+    pose_npz_files.write()
+    assert f"NPZ='{pose_npz_files.folder}' NAME=own" in check(tmp_path)[1]
+
+
+def test_humaneva(check, tmp_path):
+    code, said = check(writers.humaneva(tmp_path, frames=4).write())
+    assert code == 0
+    assert f"make reproduce DATA=humaneva HUMANEVA={tmp_path}" in said
+    assert "at 60 fps" in said
+    assert "15 joints" in said
+    assert "3 actions: Box, Jog, Walking" in said
+
+
+def test_3dhp_test_set_as_official_files(check, tmp_path):
+    annotated = writers.annotated_tests(10)
+    writers.write_tests(tmp_path / "mpi_inf_3dhp_test_set", annotated)
+    code, said = check(tmp_path)
+    assert code == 0
+    assert f"make reproduce DATA=3dhp MPI3DHP={tmp_path}" in said
+    frames = sum(10 + n for n in range(6))
+    judged = sum(int(a.valid.sum()) for a in annotated.values())
+    assert f"{frames} frames, {judged} of them to be tested on, 6 sequences" in said
+    shutil.rmtree(tmp_path / "mpi_inf_3dhp_test_set/TS4")
+    code, said = check(tmp_path)
+    assert code == 1
+    assert "missing mpi_inf_3dhp_test_set/TS4/annot_data.mat" in said
+    assert "lacks TS4" in said
+
+
+def test_3dhp_as_npz_files(check, tmp_path):
+    writers.write_tests_npz(tmp_path, writers.annotated_tests(10))
+    writers.write_training_npz(tmp_path, writers.annotated_training(3))
+    code, said = check(tmp_path)
+    assert code == 0
+    assert "there data_test_3dhp.npz, data_train_3dhp.npz" in said
+    assert "source.init_args.split train" in said
+
+
+def test_cmu(check, tmp_path):
+    for subject in ("01", "02", "03"):
+        home = tmp_path / "subjects" / subject
+        home.mkdir(parents=True)
+        (home / f"{subject}.asf").write_text(asf_text())
+        (home / f"{subject}_01.amc").write_text(amc_text(angles_of(int(subject))))
+    code, said = check(tmp_path)
+    assert code == 0
+    assert said.count(f"CMU in {tmp_path}") == 1
+    assert f"make reproduce DATA=cmu CMU={tmp_path}" in said
+    assert "3 subjects: train on S01; test on S02, S03" in said
+    (tmp_path / "subjects/02/02.asf").unlink()
+    code, said = check(tmp_path)
+    assert code == 1
+    assert "missing subjects/02/02.asf" in said
+    assert "02.asf is missing" in said
+
+
+def test_nothing_to_use(check, tmp_path):
+    code, said = check(tmp_path)
+    assert code == 1
+    without(said, *KNOWN)
+    code, said = check(tmp_path / "nowhere")
+    assert code == 1
+    assert "nowhere is not there, or no folder" in said
+
+
+def test_names_of_files_are_printed_as_they_are(check, tmp_path):
+    (tmp_path / "data_3d_[bold].npz").write_bytes(b"")
+    code, said = check(tmp_path)
+    assert code == 1
+    assert "data_3d_[bold].npz is damaged" in said or "data_2d_[bold]_gt.npz is not there" in said
+
+
+def test_folders_in_the_folder_are_searched_and_no_deeper(tmp_path, pose_npz_files):
+    pose_npz_files.folder = tmp_path / "one" / "two"
+    pose_npz_files.folder.mkdir(parents=True)
+    pose_npz_files.write()
+    assert [*take_stock(tmp_path)] == []
+    for folder in (tmp_path / "one", pose_npz_files.folder):
+        [holding] = take_stock(folder)
+        assert holding.home == pose_npz_files.folder
+        assert files_of(holding) == (["data_3d_own.npz", "data_2d_own_gt.npz"], [])
