@@ -3,29 +3,24 @@
 import struct
 import zlib
 from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
-from scipy.io import loadmat, whosmat
-from scipy.io.matlab import MatReadError
 
 from datamodules.errors import DataError
+from datamodules.sources.annot_mat_v5 import read_v5
 from datamodules.sources.labels import LONGEST_NAME
 
 # an annotation of the longest sequence is a hundredth of it
 _MOST_NUMBERS = 2**28
-# what h5py and SciPy raise on a file that is cut short, changed, or of another kind
+# what is raised on a file that is cut short or changed
 _DAMAGED = (
     ArithmeticError,
     AttributeError,
-    EOFError,
-    IndexError,
-    KeyError,
-    MatReadError,
+    LookupError,
     MemoryError,
-    NotImplementedError,
     OSError,
     RuntimeError,
     TypeError,
@@ -83,7 +78,7 @@ def _read_hdf5(path: Path, names: Sequence[str]) -> dict[str, Any]:
                 or held.dtype.kind not in "fiub"
                 or held.is_virtual
                 or held.external
-                or max(held.size or 0, *(held.chunks or ())) > _MOST_NUMBERS
+                or max(held.size, prod(held.chunks or ())) > _MOST_NUMBERS
             ):
                 raise _wrong(path, name)
             # HDF5 holds MATLAB's axes in reverse
@@ -92,27 +87,21 @@ def _read_hdf5(path: Path, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _read_v5(path: Path, names: Sequence[str]) -> dict[str, Any]:
-    variables = {name: (shape, kind) for name, shape, kind in whosmat(path)}
-    _check_names(path, names, list(variables))
+    held = read_v5(path.read_bytes())
+    _check_names(path, names, list(held))
     for name in names:
-        shape, kind = variables[name]
-        if kind in ("struct", "object", "char", "sparse", "function", "opaque", "unknown"):
+        if held[name] is None:
             raise _wrong(path, name)
-        if np.prod(shape, dtype=float) > _MOST_NUMBERS:
-            raise _wrong(path, name)
-    held = loadmat(path, variable_names=list(names))
-    read = {name: list(v.flat) if (v := held[name]).dtype.hasobject else v for name in names}
-    for name, value in read.items():
-        for array in value if isinstance(value, list) else [value]:
-            if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
-                raise _wrong(path, name)
-    return read
+    return {name: held[name] for name in names}
 
 
 def _check_names(path: Path, names: Sequence[str], there: Sequence[str]) -> None:
     if missing := [name for name in names if name not in there]:
         holds = ", ".join(repr(each[:LONGEST_NAME]) for each in there[:10]) or "nothing"
-        raise DataError(f"{path} has no {', '.join(map(repr, missing))}: it holds {holds}.")
+        raise DataError(
+            f"{path} has no {', '.join(map(repr, missing))} (it holds {holds}): it is another "
+            "file, or cut short."
+        )
 
 
 def _wrong(path: Path, name: str) -> DataError:
