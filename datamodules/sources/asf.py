@@ -6,7 +6,7 @@ from pathlib import Path
 from scipy.spatial.transform import Rotation
 
 from datamodules.errors import DataError
-from datamodules.sources.asf_lines import Array, Entry, Line, fault, read_lines
+from datamodules.sources.asf_lines import Array, Entry, Line, fault, read_blocks, read_lines
 
 _MOST_BONES = 256  # the database has 30
 _INCH = 0.0254
@@ -49,7 +49,9 @@ def read_asf(path: Path) -> AsfSkeleton:
     current: list[Line] = []
     for number, words in read_lines(path):
         if words[0].startswith(":"):
-            current = sections.setdefault(words[0][1:], [])
+            name, current = words[0][1:], []
+            if sections.setdefault(name, current) is not current:
+                raise fault(path, number, f"the section {words[0][:30]!r} is there twice")
         else:
             current.append((number, words))
     for name in ("units", "root", "bonedata", "hierarchy"):
@@ -64,7 +66,7 @@ def read_asf(path: Path) -> AsfSkeleton:
         raise fault(path, number, "the root's order is not TX TY TZ RX RY RZ")
     length = units.numbers("length", 1)[0]
     if not 1e-3 < length < 1e3:
-        raise fault(path, units.held["length"][0], "the unit of length is not 0.001 to 1000")
+        raise fault(path, units.words("length", 1)[0], "the unit of length is not 0.001 to 1000")
     degrees = angle[0] == "deg"
     return AsfSkeleton(_bones(path, sections, degrees), _INCH / length, degrees)
 
@@ -77,14 +79,7 @@ def rotations(angles: Array, degrees: bool) -> Array:
 
 def _bones(path: Path, sections: dict[str, list[Line]], degrees: bool) -> dict[str, Bone]:
     """The bones that hang on the root."""
-    described: dict[str, list[Line]] = {}
-    lines: list[Line] = []
-    for number, words in sections["bonedata"]:
-        if words[0] == "begin":
-            lines = []
-        if words[0] == "name" and len(words) == 2:
-            described[words[1]] = lines
-        lines.append((number, words))
+    described = read_blocks(path, sections["bonedata"])
     if len(described) > _MOST_BONES:
         raise DataError(f"{path} has more than {_MOST_BONES} bones: that is no person.")
     children: dict[str, list[tuple[int, str]]] = {}
@@ -99,19 +94,18 @@ def _bones(path: Path, sections: dict[str, list[Line]], degrees: bool) -> dict[s
                 raise fault(path, number, f"the bone {name[:30]!r} hangs in a circle or twice")
             if name not in described:
                 raise fault(path, number, f"the bone {name[:30]!r} is not under :bonedata")
-            bones[name] = _bone(path, described[name], parent, degrees)
+            bones[name] = _bone(described[name], parent, degrees)
             waiting.append(name)
     return bones
 
 
-def _bone(path: Path, lines: list[Line], parent: str, degrees: bool) -> Bone:
-    entry = Entry(path, lines)
+def _bone(entry: Entry, parent: str, degrees: bool) -> Bone:
     number, axis = entry.words("axis", 4)
     if axis[3].upper() != "XYZ":
-        raise fault(path, number, f"the axes are in the order {axis[3][:30]!r}, not XYZ")
-    number, channels = entry.held.get("dof", (0, []))
+        raise fault(entry.path, number, f"the axes are in the order {axis[3][:30]!r}, not XYZ")
+    number, channels = entry.words("dof", 0)
     if channels != sorted(set(channels) & {"rx", "ry", "rz"}):
-        raise fault(path, number, "'dof' must be some of rx ry rz, in this order")
+        raise fault(entry.path, number, "'dof' must be some of rx ry rz, in this order")
     return Bone(
         parent,
         entry.numbers("direction", 3) * entry.numbers("length", 1),

@@ -41,7 +41,7 @@ def read_lines(path: Path) -> Iterator[Line]:
 
 
 class Entry:
-    """Lines that begin with a key, at least one: a section, or a bone. The first of a key counts.
+    """Lines that begin with a key, at least one: a section, or a bone.
 
     Args:
         path: the file, for messages.
@@ -51,15 +51,19 @@ class Entry:
     def __init__(self, path: Path, lines: list[Line]) -> None:
         self.path = path
         self.start = lines[0][0]
-        self.held = {words[0]: (number, words[1:]) for number, words in reversed(lines)}
+        self.held: dict[str, list[Line]] = {}
+        for number, (key, *words) in lines:
+            self.held.setdefault(key, []).append((number, words))
 
     def words(self, key: str, count: int) -> Line:
-        """What follows a key.
+        """What follows a key; nothing where it is missing and `count` is 0.
 
         Raises:
-            DataError: the key is missing, or fewer than `count` words follow it.
+            DataError: the key is missing, or is there twice, or fewer than `count` words follow it.
         """
-        number, words = self.held.get(key, (self.start, []))
+        (number, words), *others = self.held.get(key, [(self.start, [])])
+        if others:
+            raise fault(self.path, others[0][0], f"{key!r} is there twice")
         if len(words) < count:
             raise fault(self.path, number, f"{key!r} is missing or has fewer than {count} values")
         return number, words
@@ -78,3 +82,29 @@ class Entry:
         if not (np.abs(values) < 1e6).all():
             raise fault(self.path, number, f"{key!r} needs {count} numbers below a million")
         return values
+
+
+def read_blocks(path: Path, lines: list[Line]) -> dict[str, Entry]:
+    """The entries between a `begin` and its `end`, by their names.
+
+    Raises:
+        DataError: a line stands outside, a `begin` or an `end` is missing, or a name comes twice.
+    """
+    named: dict[str, Entry] = {}
+    block: list[Line] | None = None
+    for number, words in lines:
+        if words[0] == "begin" and block is None:
+            block = []
+        elif words[0] == "end" and block:
+            entry = Entry(path, block)
+            _, (name, *_) = entry.words("name", 1)
+            if name in named:
+                raise fault(path, number, f"a second bone is called {name[:30]!r}")
+            named[name], block = entry, None
+        elif block is None or words[0] in ("begin", "end"):
+            raise fault(path, number, "a bone must stand between one begin and one end")
+        else:
+            block.append((number, words))
+    if block is not None:
+        raise fault(path, lines[-1][0], "the last bone has no end")
+    return named
