@@ -18,7 +18,7 @@ SECOND = "  begin\n     id 2\n     name lfemur\n"
         (f"  end\n{SECOND}", SECOND, "between one begin and one end"),
         (SECOND, f"{FIRST}{SECOND}", "between one begin and one end"),
         (SECOND, SECOND.replace("lfemur", "lhipjoint"), "a second bone is called 'lhipjoint'"),
-        ("     name lfemur\n", "", "line 22: 'name' is missing"),
+        ("     name lfemur\n", "", "line 24: 'name' is missing"),
         ("     length 7.6\n", "     length 7.6\n     length 2\n", "'length' is there twice"),
         ("     name lfemur\n", "     name lfemur\n     name lfemur\n", "'name' is there twice"),
         ("    dof rx\n", "    dof rx\n    dof rx ry\n", "'dof' is there twice"),
