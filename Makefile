@@ -18,7 +18,7 @@ ROOT = $(ROOT_$(DATA))
 TESTROOT = $(ROOT_$(TEST))
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce reproduce-table2 tables test lint bench clean
+.PHONY: help reproduce reproduce-table2 tables data fuzz test lint bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,12 @@ reproduce: $(VENV)/ready ## any table: TABLE=name; goes on where it was stopped
 
 tables: $(VENV)/ready ## list the tables and their state
 	$(BIN)/python -m experiments.reproduce --list
+
+data: $(VENV)/ready ## what of the known data sets lies in DIR, and what is missing
+	$(BIN)/python -m datamodules "$(DIR)"
+
+fuzz: $(VENV)/ready ## 10,000 damaged files of every format; INPUTS=…
+	$(BIN)/python -m tests.datamodules.fuzz $(if $(INPUTS),--inputs $(INPUTS))
 
 test: lint ## lint, types and tests
 	$(BIN)/python -m pytest

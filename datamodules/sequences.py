@@ -39,8 +39,8 @@ class PoseSequences:
         splits: "train" and "test" -> the subjects that the data set itself names for it.
         title: what the data are, for the first line of a report.
         scenes: subject -> the kind of scene it was filmed in, where the data name them.
-        judged: (F,) the frames that may be tested on; all when not given. Others still stand in
-            the windows of those that are.
+        judged: (F,) the frames whose truth is sound; all when not given. Others still stand in the
+            windows of those.
     """
 
     keypoints: Float32

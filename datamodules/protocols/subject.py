@@ -67,7 +67,5 @@ class SubjectProtocol(PoseDataModule):
         return {"train": rest, "val": (self.val_subject,), "test": test}
 
     def pick(self) -> dict[str, Frames]:
-        """All frames of the subjects of each part; those to test on that may be."""
-        parts = self.parts()
-        frames = {part: self.sequences.frames_of(names) for part, names in parts.items()}
-        return frames | {"test": self.sequences.judged_of(parts["test"])}
+        """All sound frames of the subjects of each part."""
+        return {part: self.sequences.judged_of(names) for part, names in self.parts().items()}

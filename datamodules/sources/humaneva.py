@@ -1,6 +1,7 @@
 """HumanEva: HumanEva-I in the public files that VideoPose3D's scripts write."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,9 @@ class HumanEva(Source):
 
     60 fps, the three colour cameras, 640 x 480 pixels, subjects S1 to S3 of the Train part to train
     on and of the Validate part to test on, named `Train/S1` and so on. A take such as
-    `Walking 1 chunk0` is a stretch of sound motion capture. All actions are read: Walking, Jog,
-    Box, Gestures and ThrowCatch. Extrinsics are VideoPose3D's (`humaneva_cameras.yaml`); the
+    `Walking 1 chunk0` is a stretch of sound motion capture. An action is that of one person, as in
+    the tables of this data set: `Walking S1`, and so on with Jog, Box, Gestures and ThrowCatch.
+    Extrinsics are VideoPose3D's (`humaneva_cameras.yaml`); the
     cameras' distortion is not known here, and NaN.
 
     COCO's 17 keypoints become the 15 joints: the pelvis is midway between the hips, the thorax
@@ -42,11 +44,15 @@ class HumanEva(Source):
     Args:
         root: folder of the files. HumanEva needs your own licence: humaneva.is.tue.mpg.de.
         keypoints: `gt`, or the 2D detections to use, such as `detectron_pt_coco`.
+        actions: those to read, such as Walking and Jog; all when not given.
     """
 
-    def __init__(self, root: str, keypoints: str = "gt") -> None:
+    def __init__(
+        self, root: str, keypoints: str = "gt", actions: Sequence[str] | None = None
+    ) -> None:
         self.root = root
         self.keypoints = keypoints
+        self.actions = actions
 
     def read(self) -> PoseSequences:
         """Read and check the two files.
@@ -67,7 +73,11 @@ class HumanEva(Source):
         if _is_coco(contents_2d, file_2d.name):
             flat = {subject: from_coco(flat.get(subject, {}), file_2d.name) for subject in wanted}
         held = {subject: poses[subject] for subject in wanted}
-        views = read_views(held, flat, humaneva_cameras(), 60.0, file_2d.name)
+        views = [
+            replace(view, action=f"{view.action} {view.subject.split('/')[1]}")
+            for view in read_views(held, flat, humaneva_cameras(), 60.0, file_2d.name)
+            if self.actions is None or view.action in self.actions
+        ]
         return assemble(views, HUMANEVA15, _SPLITS, f"HumanEva-I ({self.keypoints} 2D)")
 
 

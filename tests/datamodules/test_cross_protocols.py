@@ -72,11 +72,11 @@ def data(draw):
     return made(takes, draw(st.integers(0, 9)), judged=judged, scenes=scenes)
 
 
-def frames_where(sequences, subjects=None, action=None, judged=False):
+def frames_where(sequences, subjects=None, action=None):
     chosen = []
     for s in sequences.segments:
         for frame in range(s.start, s.stop):
-            may = not judged or sequences.judged is None or bool(sequences.judged[frame])
+            may = sequences.judged is None or bool(sequences.judged[frame])
             if may and s.subject in (subjects or SUBJECTS) and s.action == (action or s.action):
                 chosen.append(frame)
     return chosen
@@ -103,7 +103,7 @@ def test_the_clean_variant_keeps_subjects_apart(sequences, action, held_out):
     protocol = ready(CrossActionProtocol(Held(sequences), action, **options))
     train = {"S1"} if held_out else {"S1", "S5"}
     assert protocol.frames["train"].tolist() == frames_where(sequences, train, action)
-    assert protocol.frames["test"].tolist() == frames_where(sequences, {"S9"}, judged=True)
+    assert protocol.frames["test"].tolist() == frames_where(sequences, {"S9"})
     held = frames_where(sequences, {"S5"}) if held_out else []
     assert protocol.frames["val"].tolist() == held, "all actions, as in the test"
 
@@ -113,7 +113,7 @@ def test_the_clean_variant_keeps_subjects_apart(sequences, action, held_out):
 def test_the_released_variant_tests_on_what_it_trains_on(sequences, action):
     protocol = ready(CrossActionProtocol(Held(sequences), action, variant="released"))
     assert protocol.frames["train"].tolist() == frames_where(sequences, action=action)
-    assert protocol.frames["test"].tolist() == frames_where(sequences, judged=True)
+    assert protocol.frames["test"].tolist() == frames_where(sequences)
     assert protocol.frames["val"].size == 0
 
 
@@ -257,7 +257,7 @@ def test_one_data_set_trains_and_the_other_is_judged(first, second, tested, held
     train = {"S1"} if held_out else {"S1", "S5"}
     assert protocol.frames["train"].tolist() == frames_where(first, train)
     assert protocol.frames["val"].tolist() == (frames_where(first, {"S5"}) if held_out else [])
-    judged = frames_where(second, subjects, judged=True)
+    judged = frames_where(second, subjects)
     assert protocol.frames["test"].tolist() == [len(first) + frame for frame in judged]
     np.testing.assert_array_equal(batch_of(protocol, "test")["joints"], second.joints[judged])
 

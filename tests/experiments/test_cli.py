@@ -71,9 +71,10 @@ def test_every_method_fits_and_tests(method, preset, tiny_motion, tmp_path):
     fitted_and_tested([*chosen, *tiny_motion, *TINY], tmp_path)
 
 
-def test_the_preset_for_detected_keypoints(tiny_motion, tmp_path):
-    assert {"paper", "paper_rie_cpn", *QUICK.values()} == set(PRESETS)
-    args = configs("rie_end_to_end", preset="paper_rie_cpn")
+@pytest.mark.parametrize("preset", sorted({*PRESETS} - {"paper", *QUICK.values()}))
+def test_every_other_preset_fits_and_tests(preset, tiny_motion, tmp_path):
+    method = "srnet" if preset == "quick_action" else "rie_end_to_end"
+    args = configs(method, preset=preset)
     fitted_and_tested([*args, *tiny_motion, *TINY], tmp_path)
 
 
@@ -81,6 +82,8 @@ def test_the_preset_for_detected_keypoints(tiny_motion, tmp_path):
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_every_protocol_fits_and_tests(method, protocol, tiny_motion, tmp_path):
     args = [*configs(method, protocol, preset=QUICK[method]), *tiny_motion, *TINY]
+    if protocol == "cross_dataset":
+        args.append("--data.init_args.test_source.init_args.frames=12")
     metrics = fitted_and_tested(args, tmp_path)
     assert ("test/consistency" in metrics) == (protocol == "global_shift")
 

@@ -31,14 +31,16 @@ def test_15_joints_of_three_cameras(humaneva_files):
     assert sequences.skeleton is HUMANEVA15
     assert sequences.splits == {"train": TRAIN, "test": TEST}
     assert tuple(sequences.subjects) == TRAIN + TEST
-    assert sequences.actions == ["Box", "Jog", "Walking"]
+    assert sequences.actions == [f"{a} S{n}" for a in ("Box", "Jog", "Walking") for n in (1, 2, 3)]
     assert sequences.judged is None
     assert sequences.scenes == {}
     assert {(s.fps, s.camera.width, s.camera.height) for s in sequences.segments} == {
         (60, 640, 480)
     }
-    assert {(s.take, s.action) for s in sequences.segments} == {
-        (take, take.split(" ")[0]) for take in TAKES
+    assert {(s.take, s.subject, s.action) for s in sequences.segments} == {
+        (take, subject, f"{take.split(' ')[0]} {subject[-2:]}")
+        for take in TAKES
+        for subject in TRAIN + TEST
     }
     frames = by_place(sequences)
     assert len(frames) == len(sequences.segments) == 6 * 4 * 3
@@ -124,8 +126,15 @@ def test_detections_keep_their_score(humaneva_files):
 
 def test_actions_do_not_read_as_one(humaneva_files):
     sequences = HumanEva(humaneva_files.write()).read()
-    walks = {s.take for s in sequences.segments if s.action == "Walking"}
+    walks = {s.take for s in sequences.segments if s.action == "Walking S2"}
     assert walks == {"Walking 1 chunk0", "Walking 1 chunk2"}
+
+
+def test_chosen_actions_alone(humaneva_files):
+    sequences = HumanEva(humaneva_files.write(), actions=["Jog", "Walking"]).read()
+    assert sequences.actions == [f"{a} S{n}" for a in ("Jog", "Walking") for n in (1, 2, 3)]
+    with pytest.raises(DataError, match="holds no sequences"):
+        HumanEva(humaneva_files.write(), actions=["Swim"]).read()
 
 
 WORLD = ("three", "positions_3d", "Train/S2", "Jog 1 chunk0")
