@@ -20,6 +20,8 @@ def tiny(tmp_path, monkeypatch):
     (tmp_path / "configs/presets/quick.yaml").write_text(TINY_PRESET)
     synthetic = tmp_path / "configs/sources/synthetic.yaml"
     synthetic.write_text(synthetic.read_text() + "      init_args: {frames: 12}\n")
+    crossed = tmp_path / "configs/protocols/cross_dataset.yaml"
+    crossed.write_text(crossed.read_text() + "        frames: 12\n")
     monkeypatch.setattr(runs, "CONFIGS", tmp_path / "configs")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
