@@ -10,11 +10,12 @@ from typing import Any
 import h5py
 
 from datamodules.errors import DataError
+from datamodules.safe_npz import one_line
 from datamodules.sources.annot_mat_v5 import read_v5
 from datamodules.sources.labels import LONGEST_NAME
 
-# an annotation of the longest sequence is a hundredth of it
-_MOST_NUMBERS = 2**28
+# annotations do not shrink to a hundredth when they are packed
+_SHRINKAGE = 100
 # what is raised on a file that is cut short or changed
 _DAMAGED = (
     ArithmeticError,
@@ -59,8 +60,9 @@ def read_mat(path: Path, names: Sequence[str]) -> dict[str, Any]:
     except DataError:
         raise
     except _DAMAGED as error:
-        said = str(error).split("\n", 1)[0][:200].rstrip(".") or type(error).__name__
-        raise DataError(f"{path} is damaged or no MATLAB file ({said}): fetch it again.") from error
+        raise DataError(
+            f"{path} is damaged or no MATLAB file ({one_line(error)}): fetch it again."
+        ) from error
     raise DataError(f"{path} is no MATLAB file of v7.3 or v5, or is cut short: fetch it again.")
 
 
@@ -78,12 +80,20 @@ def _read_hdf5(path: Path, names: Sequence[str]) -> dict[str, Any]:
                 or held.dtype.kind not in "fiub"
                 or held.is_virtual
                 or held.external
-                or max(held.size, prod(held.chunks or ())) > _MOST_NUMBERS
+                or not _fits(held, path.stat().st_size)
             ):
                 raise _wrong(path, name)
             # HDF5 holds MATLAB's axes in reverse
             read[name] = held[()].T
     return read
+
+
+def _fits(held: h5py.Dataset, size: int) -> bool:
+    """Whether a file of so many bytes can hold it; HDF5 fills what is not there with zeros."""
+    lengths = held.chunks or held.shape
+    chunks = prod(-(-whole // part) for whole, part in zip(held.shape, lengths, strict=True))
+    largest = max(held.size, prod(lengths)) * held.dtype.itemsize
+    return chunks <= size and largest <= _SHRINKAGE * size
 
 
 def _read_v5(path: Path, names: Sequence[str]) -> dict[str, Any]:

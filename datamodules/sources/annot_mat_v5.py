@@ -16,8 +16,9 @@ _MATRIX, _COMPRESSED, _CELL = 14, 15, 1
 _NUMERIC = range(6, 16)
 _COMPLEX = 0x800
 _TYPES = {1: "b", 2: "B", 3: "h", 4: "H", 5: "i", 6: "I", 7: "f", 9: "d", 12: "q", 13: "Q"}
-# inflating stops here, so that a few kilobytes cannot fill the memory
-_LARGEST = 2**31
+# inflating stops here, so that a few kilobytes cannot fill the memory; numbers do not shrink to a
+# hundredth, but in small files they may
+_LARGEST, _SHRINKAGE, _SMALL = 2**31, 100, 2**26
 
 
 def read_v5(raw: bytes) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def read_v5(raw: bytes) -> dict[str, Any]:
             KeyError, TypeError and UnicodeDecodeError.
     """
     order = {b"IM": "<", b"MI": ">"}[raw[126:_HEADER]]
-    variables, left = {}, _LARGEST
+    variables, left = {}, min(_LARGEST, max(_SMALL, _SHRINKAGE * len(raw)))
     for kind, body in _elements(memoryview(raw)[_HEADER:], order):
         parts = _inflated(body, order, left) if kind == _COMPRESSED else [(kind, body)]
         for number, matrix in parts:

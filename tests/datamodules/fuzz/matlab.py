@@ -2,6 +2,7 @@
 
 import io
 import re
+from functools import cache
 
 import h5py
 import numpy as np
@@ -44,7 +45,8 @@ def change_v73(variables, rng):
     if level == "variables":
         return pack_v73(_storable(contents.change(variables, rng)), packing, libver)
     if level == "extra":
-        return pack_v73(variables, packing, libver, pick(rng, (_links, _virtual, _cyclic, _types)))
+        extra = pick(rng, (_links, _virtual, _cyclic, _types, _sparse, _chunked))
+        return pack_v73(variables, packing, libver, extra)
     raw = pack_v73(variables, packing, libver)
     if level == "bytes":
         return raw_bytes.change(raw, rng)
@@ -53,8 +55,15 @@ def change_v73(variables, rng):
     return raw
 
 
+@cache
+def _bomb_v5():
+    return pack_v5({"annot2": np.zeros(2**25), "univ_annot3": np.zeros(1)}, True)
+
+
 def change_v5(variables, rng):
     compressed = rng.random() < 0.5
+    if rng.random() < 0.01:
+        return _bomb_v5()
     if rng.random() < 0.3:
         return pack_v5(_storable(contents.change(variables, rng)), compressed)
     raw = pack_v5(variables, compressed)
@@ -121,6 +130,18 @@ def _cyclic(file):
     file["/group/again"] = file["/"]
     del file["valid_frame"]
     file["valid_frame"] = file["/group"]
+
+
+def _sparse(file):
+    """Gigabytes of zeros that are not there."""
+    del file["annot2"]
+    file.create_dataset("annot2", (2**25, 1, 17, 2), "f8", chunks=(1, 1, 17, 2))
+
+
+def _chunked(file):
+    """Millions of pieces that are not there."""
+    del file["valid_frame"]
+    file.create_dataset("valid_frame", (2**26, 1), "u1", chunks=(1, 1))
 
 
 def _types(file):

@@ -1,0 +1,198 @@
+"""What fuzzing found in the readers, kept; each of these crashed, hung, or was read wrong."""
+
+import io
+import tracemalloc
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+
+from datamodules.errors import DataError
+from datamodules.safe_npz import load_npz
+from datamodules.sources.annot_mat import read_mat
+from datamodules.sources.human36m import Human36M
+from datamodules.sources.pose_npz import PoseNpz
+from tests.datamodules.fuzz.archives import pack
+from tests.datamodules.fuzz.contents import _shared
+from tests.datamodules.sources.conftest import write_v5, write_v73
+
+HEADER = b"\x93NUMPY\x01\x00\x76\x00"
+OBJECT = HEADER + b"{'descr': '|O', 'fortran_order': False, 'shape': (), }".ljust(117) + b"\n"
+
+
+def told(path, read=load_npz):
+    """What the refusal says; it takes little memory to say it."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError) as error:
+            read(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**28
+    finally:
+        tracemalloc.stop()
+    message = str(error.value)
+    assert message.isprintable()
+    assert message.endswith(".")
+    assert len(message) < 500
+    return message
+
+
+def archive(path, *members, method=zipfile.ZIP_DEFLATED):
+    path.write_bytes(pack(members, method))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("pickled", "words"),
+    [
+        # hashing a deep tuple overflowed the stack: the interpreter crashed
+        (b"\x80\x04}N" + b"\x85" * 200_000 + b"Ns.", "a key is neither"),
+        (b"\x80\x04}(N" + b"\x85" * 200_000 + b"Nu.", "a key is neither"),
+        (b"\x80\x04(N" + b"\x85" * 200_000 + b"Nd.", "a key is neither"),
+        (b"\x80\x04(N" + b"\x85" * 200_000 + b"\x91.", "a class, a set"),
+        # the message wrote out 2 ** 40 lists
+        (
+            b"\x80\x04]\x94"
+            + b"".join(b"]\x94(" + b"h" + bytes([n]) + b"h" + bytes([n]) + b"e" for n in range(40))
+            + b"Q.",
+            "a class, a set or an outside object",
+        ),
+        # as much memory as the pickle names
+        (b"\x80\x05\x96" + (2**33).to_bytes(8, "little") + b".", "damaged"),
+        # lines and escapes in the message
+        (b"cos\n\x1b[2J\x0b\n.", "it asks for os.?[2J?"),
+    ],
+)
+def test_pickles(pickled, words, tmp_path):
+    assert words in told(archive(tmp_path / "a.npz", ("a.npy", OBJECT + pickled)))
+
+
+def test_the_shape_of_a_pickled_array_is_a_list_of_lengths(tmp_path):
+    np.savez(tmp_path / "a.npz", a=np.array({"b": np.zeros((2, 3))}))
+    with zipfile.ZipFile(tmp_path / "a.npz") as saved:
+        raw = saved.read("a.npy")
+    assert raw.count(b"K\x02K\x03\x86") == 1
+    # (2, -1), which NumPy itself refuses
+    raw = raw.replace(b"K\x02K\x03\x86", b"K\x02J\xff\xff\xff\xff\x86")
+    start = raw.index(b"\x95")
+    raw = raw[:start] + raw[start + 9 :]
+    assert "no list of lengths" in told(archive(tmp_path / "b.npz", ("a.npy", raw)))
+
+
+def test_two_arrays_of_one_name(tmp_path):
+    raw = OBJECT + b"\x80\x04N."
+    assert "one name" in told(archive(tmp_path / "a.npz", ("a.npy", NPY), ("a", NPY)))
+    assert "does not fit" in told(archive(tmp_path / "b.npz", ("a.npy", raw)))
+
+
+def npy(array):
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+NPY = npy(np.arange(3.0))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        NPY.replace(b"(3,)", b"(2,)"),
+        NPY.replace(b"(3,)", b"(9,)"),
+        # gigabytes that are not there
+        NPY.replace(b"(3,), }        ", b"(999999999,), }"),
+        npy(np.zeros(3, "m8[s]")),
+    ],
+)
+def test_arrays_that_are_not_of_their_header(raw, tmp_path):
+    assert "does not fit its header" in told(archive(tmp_path / "a.npz", ("a.npy", raw)))
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        (zipfile.ZIP_DEFLATED, "over 100 times its size"),
+        # unpacked whole, whatever size is declared
+        (zipfile.ZIP_BZIP2, "NumPy does not pack"),
+        (zipfile.ZIP_LZMA, "NumPy does not pack"),
+    ],
+)
+def test_bombs(method, words, tmp_path):
+    size = 2**26 if method == zipfile.ZIP_DEFLATED else 2**20
+    path = archive(tmp_path / "a.npz", ("a.npy", npy(np.zeros(size, np.uint8))), method=method)
+    assert words in told(path)
+
+
+def test_a_bomb_that_declares_little_is_inflated_as_far_as_it_declares(tmp_path):
+    raw = pack([("a.npy", npy(np.zeros(2**28, np.uint8)))])
+    at = raw.index(b"PK\x01\x02") + 24
+    (tmp_path / "a.npz").write_bytes(raw[:at] + (300).to_bytes(4, "little") + raw[at + 4 :])
+    assert "damaged" in told(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "words"),
+    [
+        # comparing, or writing out, lists that hold one another
+        (("metadata", "fps"), _shared(40), "no number of frames a second"),
+        (("metadata", "layout_name"), _shared(40), "unnamed joint order"),
+        (("metadata", "layout_name"), np.array(["h36m", "coco"]), "unnamed joint order"),
+        (("cameras", "A"), _shared(40), "not described in full"),
+        (("cameras", "A", 0, "id"), _shared(40), "id is no name"),
+        (("cameras", "A", 0, "center"), _shared(40), "finite numbers"),
+        # tracebacks
+        (("metadata", "fps"), np.complex64(1j), "no number of frames a second"),
+        (("metadata", "fps"), 10**400, "no number of frames a second"),
+        (("metadata", "fps"), float("inf"), "no number of frames a second"),
+        (("cameras", "A", 0, "res_w"), 10**400, "pixels of an image"),
+        (("metadata", "splits", "train"), np.array("A"), "one list each"),
+        (("metadata", "splits", "train"), ["A", ["B"]], "one list each"),
+        (("positions_2d", 3), {"Sitting": []}, "not one line of text"),
+        # lines in messages and reports
+        (("positions_2d", "A\nB"), {}, "not one line of text"),
+        (("positions_2d", "A", "Sit\nting"), [], "not one line of text"),
+        (("cameras", "A", 0, "id"), "54\n13", "id is no name"),
+        # read as something else
+        (("cameras", "A", 0, "res_w"), "1000", "pixels of an image"),
+        (("cameras", "A", 0, "center"), np.array([1j, 2]), "finite numbers"),
+    ],
+)
+def test_contents(keys, value, words, pose_npz_files):
+    held = pose_npz_files.two
+    for key in keys[:-1]:
+        held = held[key]
+    held[keys[-1]] = value
+    folder = pose_npz_files.write()
+    assert words in told(folder, lambda _: PoseNpz(folder, "own").read())
+
+
+def test_numbers_that_32_bits_cannot_tell_apart(pose_npz_files):
+    pose_npz_files.three["positions_3d"]["A"]["Sitting"][2, 3, 1] = 1e30
+    folder = pose_npz_files.write()
+    assert "not below a million" in told(folder, lambda _: PoseNpz(folder, "own").read())
+
+
+def test_scores_for_some_keypoints_alone(human36m_files):
+    seen = human36m_files.two["positions_2d"]["S6"]["WalkDog"]
+    seen[2] = np.concatenate([seen[2], seen[2][..., :1]], -1)
+    folder = human36m_files.write()
+    assert "with a score beside others" in told(folder, lambda _: Human36M(folder).read())
+
+
+@pytest.mark.parametrize(
+    ("shape", "chunks"), [((2**27, 1), None), ((2**27, 1), (2**20, 1)), ((2**24, 1), (1, 1))]
+)
+def test_numbers_and_pieces_that_are_not_in_the_file(shape, chunks, tmp_path):
+    path = tmp_path / "a.mat"
+    write_v73(path, {"b": np.ones((2, 3))})
+    with h5py.File(path, "r+") as file:
+        file.create_dataset("a", shape, "u1", chunks=chunks)
+    assert "'a' is no array of numbers" in told(path, lambda _: read_mat(path, ["a"]))
+    np.testing.assert_array_equal(read_mat(path, ["b"])["b"], np.ones((2, 3)))
+
+
+def test_a_bomb_of_matlab(tmp_path):
+    path = tmp_path / "a.mat"
+    write_v5(path, {"a": np.zeros(2**24)})
+    assert path.stat().st_size < 2**18
+    assert "cut short" in told(path, lambda _: read_mat(path, ["a"]))
