@@ -29,9 +29,10 @@ _STYLES = {"holds": "green", "reversed": "red", "undecided": "yellow"}
 def headline(contents: dict[str, Any]) -> str:
     """What the figures were made of, and whether the paper's may stand beside them."""
     data, preset = contents["data"], contents["preset"]
-    on = f"trained on {data['title']}, tested on {data['tested_on']}"
-    on = on if data["tested_on"] else data["title"]
-    ran = f"Measured on {on}, preset {preset}, seeds {_listed(contents['seeds'])}."
+    on = f"Measured on {data['title']}"
+    if data["tested_on"]:
+        on = f"Trained on {data['title']}, tested on {data['tested_on']}"
+    ran = f"{on}, preset {preset}, seeds {_listed(contents['seeds'])}."
     if contents["comparable"]:
         return f"{ran} The paper's figures are from the same data and schedule."
     return (
@@ -83,6 +84,9 @@ def _run(contents: dict[str, Any]) -> list[str]:
 def _grid(contents: dict[str, Any], rows: list[str]) -> Grid:
     columns = contents["columns"]
     measured = rows[0] in _run(contents)
+    if not measured:
+        published = {column for row in rows for column in contents["paper"]["cells"].get(row, {})}
+        columns = [column for column in columns if column in published]
     paper = any(row in contents["paper"]["cells"] for row in rows)
     heads = [contents["column_titles"][column] for column in columns]
     lines = [[_cell(contents, row, column) for column in columns] for row in rows]
