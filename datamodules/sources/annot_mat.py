@@ -3,7 +3,6 @@
 import struct
 import zlib
 from collections.abc import Sequence
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,9 @@ import h5py
 from datamodules.errors import DataError
 from datamodules.safe_npz import one_line
 from datamodules.sources.annot_mat_v5 import read_v5
+from datamodules.sources.hdf5_array import read_array
 from datamodules.sources.labels import LONGEST_NAME
 
-# annotations do not shrink to a hundredth when they are packed
-_SHRINKAGE = 100
 # what is raised on a file that is cut short or changed
 _DAMAGED = (
     ArithmeticError,
@@ -74,26 +72,18 @@ def _read_hdf5(path: Path, names: Sequence[str]) -> dict[str, Any]:
             # `get` without its link would follow it
             if not isinstance(file.get(name, getlink=True), h5py.HardLink):
                 raise _wrong(path, name)
-            held = file[name]
-            if (
-                not isinstance(held, h5py.Dataset)
-                or held.dtype.kind not in "fiub"
-                or held.is_virtual
-                or held.external
-                or not _fits(held, path.stat().st_size)
-            ):
-                raise _wrong(path, name)
-            # HDF5 holds MATLAB's axes in reverse
-            read[name] = held[()].T
+            read[name] = _array(path, name, file[name])
     return read
 
 
-def _fits(held: h5py.Dataset, size: int) -> bool:
-    """Whether a file of so many bytes can hold it; HDF5 fills what is not there with zeros."""
-    lengths = held.chunks or held.shape
-    chunks = prod(-(-whole // part) for whole, part in zip(held.shape, lengths, strict=True))
-    largest = max(held.size, prod(lengths)) * held.dtype.itemsize
-    return chunks <= size and largest <= _SHRINKAGE * size
+def _array(path: Path, name: str, held: Any) -> Any:  # noqa: ANN401
+    if not isinstance(held, h5py.Dataset):
+        raise _wrong(path, name)
+    try:
+        # HDF5 holds MATLAB's axes in reverse
+        return read_array(held, path.stat().st_size).T
+    except ValueError as error:
+        raise _wrong(path, name, f" ({one_line(error)})") from error
 
 
 def _read_v5(path: Path, names: Sequence[str]) -> dict[str, Any]:
@@ -114,5 +104,5 @@ def _check_names(path: Path, names: Sequence[str], there: Sequence[str]) -> None
         )
 
 
-def _wrong(path: Path, name: str) -> DataError:
-    return DataError(f"{path}: {name!r} is no array of numbers, which an annotation is.")
+def _wrong(path: Path, name: str, why: str = "") -> DataError:
+    return DataError(f"{path}: {name!r} is no array of numbers, which an annotation is{why}.")

@@ -16,7 +16,7 @@ _HEAD = b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(116) + bytes(8) + b"\x00
 _SIGNATURES = re.compile(rb"\x89HDF|TREE|HEAP|SNOD|OHDR|OCHK|BTHD|FRHP|GCOL|FADB|FSHD")
 _PACKING = (
     *({}, {}, {"chunks": True}, {"compression": "gzip"}, {"compression": "gzip", "shuffle": True}),
-    *({"fletcher32": True}, {"compression": "lzf"}, {"maxshape": True}),
+    *({"compression": "gzip", "chunks": "small"}, {"compression": "lzf"}, {"maxshape": True}),
 )
 
 
@@ -26,6 +26,8 @@ def pack_v73(variables, packing=(), libver="earliest", extra=lambda file: None):
     with h5py.File(stream, "w", userblock_size=512, libver=libver) as file:
         for name, array in variables.items():
             options = dict(packing) if np.size(array) else {}
+            if "chunks" in options and options["chunks"] == "small":
+                options["chunks"] = (3, *np.shape(array)[1:])
             if options.pop("maxshape", False):
                 options["maxshape"] = (None,) * np.ndim(array)
             file.create_dataset(name, data=array, **(options if np.ndim(array) else {}))

@@ -3,6 +3,7 @@
 import io
 import tracemalloc
 import zipfile
+import zlib
 
 import h5py
 import numpy as np
@@ -189,6 +190,74 @@ def test_numbers_and_pieces_that_are_not_in_the_file(shape, chunks, tmp_path):
         file.create_dataset("a", shape, "u1", chunks=chunks)
     assert "'a' is no array of numbers" in told(path, lambda _: read_mat(path, ["a"]))
     np.testing.assert_array_equal(read_mat(path, ["b"])["b"], np.ones((2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        # h5py's own filter, which says nothing of what it did not unpack
+        ({"compression": "lzf"}, "packed as MATLAB does not pack"),
+        ({"fletcher32": True}, "packed as MATLAB does not pack"),
+        ({"dtype": bool}, "no plain numbers"),
+    ],
+)
+def test_packing_that_matlab_does_not_do(options, words, tmp_path):
+    options = dict(options)
+    path = tmp_path / "a.mat"
+    write_v73(path, {})
+    with h5py.File(path, "r+") as file:
+        held = np.ones((20, 3), options.pop("dtype", float))
+        file.create_dataset("a", data=held, **options)
+    assert words in told(path, lambda _: read_mat(path, ["a"]))
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        # HDF5 reads all of these, and gives what its memory held before for what is missing
+        lambda whole: zlib.compress(whole[:-80]),
+        lambda whole: zlib.compress(whole)[:-4],
+        lambda whole: zlib.compress(whole)[:-4] + b"1234",
+        lambda whole: zlib.compress(whole + bytes(8)),
+        lambda whole: whole[:100],
+    ],
+)
+@pytest.mark.parametrize("skipped", [0, 1])
+def test_a_packed_piece_that_is_not_whole(piece, skipped, tmp_path):
+    path = tmp_path / "a.mat"
+    write_v73(path, {})
+    held = np.arange(60.0).reshape(20, 3)
+    with h5py.File(path, "r+") as file:
+        made = file.create_dataset("a", held.shape, "f8", chunks=held.shape, compression="gzip")
+        made.id.write_direct_chunk((0, 0), zlib.compress(held.tobytes()))
+    np.testing.assert_array_equal(read_mat(path, ["a"])["a"], held.T)
+    with h5py.File(path, "r+") as file:
+        file["a"].id.write_direct_chunk((0, 0), piece(held.tobytes()), skipped)
+    assert str(path) in told(path, lambda _: read_mat(path, ["a"]))
+
+
+def test_a_plain_piece_that_is_not_whole(tmp_path):
+    path = tmp_path / "a.mat"
+    write_v73(path, {})
+    held = np.arange(60.0).reshape(20, 3)
+    with h5py.File(path, "r+") as file:
+        made = file.create_dataset("a", held.shape, "f8", chunks=held.shape)
+        made.id.write_direct_chunk((0, 0), held[:15].tobytes())
+    assert "a piece is not whole" in told(path, lambda _: read_mat(path, ["a"]))
+
+
+@pytest.mark.parametrize("chunks", [(20, 3), (7, 2), (1, 1), None])
+@pytest.mark.parametrize("packing", [{}, {"compression": "gzip"}, {"shuffle": True}])
+@pytest.mark.parametrize("kind", ["f8", ">f4", "u1", "i2"])
+def test_pieces_are_joined_as_h5py_joins_them(chunks, packing, kind, tmp_path):
+    path = tmp_path / "a.mat"
+    write_v73(path, {})
+    held = np.arange(60).reshape(20, 3).astype(kind)
+    with h5py.File(path, "r+") as file:
+        if "shuffle" in packing:
+            packing = {"shuffle": True, "compression": "gzip"}
+        file.create_dataset("a", data=held, chunks=chunks, **packing)
+    np.testing.assert_array_equal(read_mat(path, ["a"])["a"], held.T)
 
 
 def test_a_bomb_of_matlab(tmp_path):
