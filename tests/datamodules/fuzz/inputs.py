@@ -85,8 +85,12 @@ def _work(name, seed, start, stop, folder, pipe):
     write(target.valid(), home)
     judge = Judge(target, home)
     pipe.send("ready")
+    written = target.valid()
     for number in range(start, stop):
-        write(changed(name, seed, number), home)
+        files = changed(name, seed, number)
+        # most of them are the very bytes that are there
+        write({path: raw for path, raw in files.items() if raw is not written[path]}, home)
+        written = files
         pipe.send(judge.judge(home))
 
 

@@ -191,6 +191,7 @@ def _tree():
 
 
 def _motion(end):
+    @cache
     def valid():
         return {path: text.encode("latin1") for path, text in _tree().items()}
 
