@@ -43,7 +43,8 @@ def fuzz(name, inputs, seed, saved, on_done=lambda: None):
     with tempfile.TemporaryDirectory() as folder:
         while number < inputs:
             here, there = context.Pipe()
-            worker = context.Process(target=_work, args=(name, seed, number, inputs, folder, there))
+            work = name, seed, number, inputs, folder, here, there
+            worker = context.Process(target=_work, args=work)
             worker.start()
             there.close()
             # the first answer says that the valid files were read
@@ -78,7 +79,9 @@ def _received(pipe):
         return None
 
 
-def _work(name, seed, start, stop, folder, pipe):
+def _work(name, seed, start, stop, folder, end, pipe):
+    # so that this process ends with its parent, however that ends
+    end.close()
     warnings.simplefilter("ignore")
     target = TARGETS[name]
     home = Path(folder) / str(os.getpid())
