@@ -149,6 +149,8 @@ def test_a_bomb_that_declares_little_is_inflated_as_far_as_it_declares(tmp_path)
         (("metadata", "splits", "train"), np.array("A"), "one list each"),
         (("metadata", "splits", "train"), ["A", ["B"]], "one list each"),
         (("positions_2d", 3), {"Sitting": []}, "not one line of text"),
+        # poses that are a third of a millimetre smaller
+        (("cameras", "A", 0, "orientation"), [0.6, 0.0, 0.0, 0.79975], "1 long to six digits"),
         # lines in messages and reports
         (("positions_2d", "A\nB"), {}, "not one line of text"),
         (("positions_2d", "A", "Sit\nting"), [], "not one line of text"),
