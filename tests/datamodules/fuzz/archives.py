@@ -140,9 +140,16 @@ def _change_pickle(raw, rng):
 @cache
 def _bomb():
     """An archive of an array of 2**28 zeros, which is a thousandth of that packed."""
-    stream = io.BytesIO()
-    np.lib.format.write_array(stream, np.zeros(2**28, np.uint8))
-    return pack([("positions_3d.npy", stream.getvalue())])
+    stream, head = io.BytesIO(), io.BytesIO()
+    header = {"descr": "|u1", "fortran_order": False, "shape": (2**28,)}
+    np.lib.format.write_array_header_1_0(head, header)
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("positions_3d.npy", "w") as member:
+            member.write(head.getvalue())
+            # piece by piece, so that the peak of memory stays the reader's
+            for _ in range(256):
+                member.write(bytes(2**20))
+    return stream.getvalue()
 
 
 def _change_zip(members, method, rng):
