@@ -143,12 +143,12 @@ def _bomb():
     stream, head = io.BytesIO(), io.BytesIO()
     header = {"descr": "|u1", "fortran_order": False, "shape": (2**28,)}
     np.lib.format.write_array_header_1_0(head, header)
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open("positions_3d.npy", "w") as member:
-            member.write(head.getvalue())
-            # piece by piece, so that the peak of memory stays the reader's
-            for _ in range(256):
-                member.write(bytes(2**20))
+    archive = zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED)
+    with archive, archive.open("positions_3d.npy", "w") as member:
+        member.write(head.getvalue())
+        # piece by piece, so that the peak of memory stays the reader's
+        for _ in range(256):
+            member.write(bytes(2**20))
     return stream.getvalue()
 
 
