@@ -1,5 +1,6 @@
 """Take stock of a folder: what data sets are there, whether they read, and what is missing."""
 
+import os
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -24,15 +25,15 @@ _MOST = 12  # names a line
 
 
 def take_stock(folder: Path) -> Iterator[Holding]:
-    """The data sets in a folder, and in the folders in it.
+    """The data sets in a folder, and in those folders in it that can be read.
 
     Raises:
-        DataError: there is no such folder.
+        DataError: there is no such folder, or it cannot be read.
     """
-    if not folder.is_dir():
-        raise DataError(f"{folder} is not there, or no folder: name one that holds data sets.")
-    inside = (home for home in folder.iterdir() if home.is_dir() and home.name not in _INSIDE)
-    for home in (folder, *sorted(inside)):
+    if not folder.is_dir() or not os.access(folder, os.R_OK | os.X_OK):
+        raise DataError(f"{folder} is no folder that can be read: name one that holds data sets.")
+    inside = (h for h in folder.iterdir() if h.is_dir() and os.access(h, os.R_OK | os.X_OK))
+    for home in (folder, *sorted(home for home in inside if home.name not in _INSIDE)):
         yield from holdings_of(home)
 
 

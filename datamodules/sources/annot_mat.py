@@ -48,9 +48,9 @@ def read_mat(path: Path, names: Sequence[str]) -> dict[str, Any]:
     """
     if not path.is_file():
         raise DataError(f"{path} is not there: check the folder and the name.")
-    with path.open("rb") as file:
-        start = file.read(10)
     try:
+        with path.open("rb") as file:
+            start = file.read(10)
         if h5py.is_hdf5(path):
             return _read_hdf5(path, names)
         if start == b"MATLAB 5.0":

@@ -163,7 +163,7 @@ def test_nothing_to_use(check, tmp_path):
     without(said, *KNOWN)
     code, said = check(tmp_path / "nowhere")
     assert code == 1
-    assert "nowhere is not there, or no folder" in said
+    assert "nowhere is no folder that can be read" in said
 
 
 def test_names_of_files_are_printed_as_they_are(check, tmp_path):
@@ -182,3 +182,16 @@ def test_folders_in_the_folder_are_searched_and_no_deeper(tmp_path, pose_npz_fil
         [holding] = take_stock(folder)
         assert holding.home == pose_npz_files.folder
         assert files_of(holding) == (["data_3d_own.npz", "data_2d_own_gt.npz"], [])
+
+
+def test_folders_that_cannot_be_read_are_passed_by(tmp_path, pose_npz_files, monkeypatch, check):
+    for name in ("data", "lost+found"):
+        pose_npz_files.folder = tmp_path / name
+        pose_npz_files.folder.mkdir()
+        pose_npz_files.write()
+    # as root, who runs tests in a container, may read all
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path / "lost+found")
+    assert [holding.home.name for holding in take_stock(tmp_path)] == ["data"]
+    code, said = check(tmp_path / "lost+found")
+    assert code == 1
+    assert "no folder that can be read" in said

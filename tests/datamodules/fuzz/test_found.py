@@ -262,6 +262,17 @@ def test_pieces_are_joined_as_h5py_joins_them(chunks, packing, kind, tmp_path):
     np.testing.assert_array_equal(read_mat(path, ["a"])["a"], held.T)
 
 
+def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
+    path = tmp_path / "a.mat"
+    write_v73(path, {"a": np.ones((2, 3))})
+
+    def closed(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(type(path), "open", closed)
+    assert "Permission denied" in told(path, lambda _: read_mat(path, ["a"]))
+
+
 def test_a_bomb_of_matlab(tmp_path):
     path = tmp_path / "a.mat"
     write_v5(path, {"a": np.zeros(2**24)})
