@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 
+import torch
+
 from tests.datamodules.fuzz.judge import Judge
 from tests.datamodules.fuzz.targets import TARGETS, changed, write
 
@@ -82,6 +84,8 @@ def _received(pipe):
 def _work(name, seed, start, stop, folder, end, pipe):
     # so that this process ends with its parent, however that ends
     end.close()
+    # the parent's further threads are not there: a product that waited for them would not end
+    torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     target = TARGETS[name]
     home = Path(folder) / str(os.getpid())

@@ -1,5 +1,6 @@
 """A few hundred changed files of every format; and the judge, of readers that do what none may."""
 
+import mmap
 import os
 import signal
 import time
@@ -105,7 +106,8 @@ def running_a_process(folder):
 
 
 def greedy(folder):
-    np.ones(2**25 + 2**23)
+    # new memory, and not what the process has kept of what it had
+    np.frombuffer(mmap.mmap(-1, 2**28 + 2**26), np.uint8)[:] = 1
     return read(folder)
 
 
