@@ -91,8 +91,16 @@ def _at(holder, key, rng):
     else:
         odd = pick(rng, _ODD)
         # a class, which is pickled by its name
-        wraps = (odd, odd, odd, [held], {"A": held}, (held,), np.array([held, None], object))
+        wraps = (odd, odd, odd, [held], {"A": held}, (held,), _array_of([held, None]))
         holder[key] = pick(rng, wraps)
+
+
+def _array_of(items):
+    """One by one: NumPy would look into lists that are shared, as often as they are."""
+    array = np.empty(len(items), object)
+    for place, item in enumerate(items):
+        array[place] = item
+    return array
 
 
 def _values(array, rng):
@@ -170,6 +178,4 @@ def _items(holder, key, rng):
     elif what == "tuple":
         holder[key] = tuple(held)
     else:
-        array = np.empty(len(held), object)
-        array[:] = held
-        holder[key] = array
+        holder[key] = _array_of(held)
