@@ -46,7 +46,7 @@ fuzz: $(VENV)/ready ## 10,000 damaged files of every format; INPUTS=…
 	$(BIN)/python -m tests.datamodules.fuzz $(if $(INPUTS),--inputs $(INPUTS))
 
 test: lint ## lint, types and tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(VENV)/ready ## lint and types alone
 	$(BIN)/ruff check .

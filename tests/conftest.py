@@ -1,5 +1,10 @@
 """What all tests share."""
 
+import os
+
+# before anything is imported: tests' products are too small to share out, and cores are for workers
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 
 
