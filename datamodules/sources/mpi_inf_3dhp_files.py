@@ -45,8 +45,14 @@ def read_tests(root: Path, truth: str) -> Iterator[Recording]:
     for name, held in _either(paths, root / "data_test_3dhp.npz", truth, read_test):
         if not isinstance(held, dict):
             raise DataError(f"The annotations of {name} are no dict of data_2d, data_3d and valid.")
-        judged = np.asarray(held.get("valid")).ravel() == 1
-        yield Recording(name, "0", *_joints(held, name), judged)
+        valid = held.get("valid")
+        if (
+            not isinstance(valid, np.ndarray)
+            or valid.dtype.kind not in "biuf"
+            or not np.isin(valid, (0, 1)).all()
+        ):
+            raise DataError(f"The marks of the valid frames of {name} are not an array of 0 and 1.")
+        yield Recording(name, "0", *_joints(held, name), valid.ravel() == 1)
 
 
 def read_trainings(root: Path, truth: str) -> Iterator[Recording]:
@@ -57,7 +63,8 @@ def read_trainings(root: Path, truth: str) -> Iterator[Recording]:
     """
     paths = {name: root / name.replace(" ", "/") / "annot.mat" for name in TRAININGS}
     for name, held in _either(paths, root / "data_train_3dhp.npz", truth, read_training):
-        cameras = held[0] if isinstance(held, list | tuple | np.ndarray) and len(held) else None
+        several = isinstance(held, list | tuple) or getattr(held, "ndim", 0) == 1
+        cameras = held[0] if several and len(held) else None
         if (
             not isinstance(cameras, dict)
             or not all(map(is_name, cameras))

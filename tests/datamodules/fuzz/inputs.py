@@ -1,7 +1,11 @@
 """Many inputs, in a forked process that is replaced when one of them crashes or hangs it."""
 
+import math
 import os
+import resource
+import signal
 import tempfile
+import time
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
@@ -13,7 +17,8 @@ import torch
 from tests.datamodules.fuzz.judge import Judge
 from tests.datamodules.fuzz.targets import TARGETS, changed, write
 
-LONGEST = 60.0  # seconds an input, on a busy machine
+LONGEST = 10  # seconds of a processor, an input
+STILL = 600.0  # seconds without a word from a process that does not work
 
 
 @dataclass
@@ -50,14 +55,14 @@ def fuzz(name, inputs, seed, saved, on_done=lambda: None):
             worker.start()
             there.close()
             # the first answer says that the valid files were read
-            ready = here.poll(60) and _received(here)
+            ready = here.poll(STILL) and _received(here)
             while ready and number < inputs:
-                if here.poll(LONGEST):
+                if here.poll(STILL):
                     said = _received(here)
                     worker.join(None if said is None else 0)
-                    outcome, why = said or ("failed", f"the process ended with {worker.exitcode}")
+                    outcome, why = said or ("failed", _end(worker.exitcode))
                 else:
-                    said, (outcome, why) = None, ("failed", f"no end after {LONGEST:.0f} seconds")
+                    outcome, why = "failed", f"it stood still for {STILL:.0f} seconds"
                 figures.outcomes[outcome] += 1
                 if outcome == "failed":
                     place = _save(name, seed, number, why, saved)
@@ -72,6 +77,12 @@ def fuzz(name, inputs, seed, saved, on_done=lambda: None):
             if not ready:
                 raise RuntimeError(f"the valid files of {name} cannot be read")
     return figures
+
+
+def _end(code):
+    if code == -signal.SIGXCPU:
+        return f"no end after {LONGEST} seconds"
+    return f"the process ended with {code}"
 
 
 def _received(pipe):
@@ -98,6 +109,9 @@ def _work(name, seed, start, stop, folder, end, pipe):
         # most of them are the very bytes that are there
         write({path: raw for path, raw in files.items() if raw is not written[path]}, home)
         written = files
+        # the system ends the process at this many seconds, in compiled code, too
+        most = math.ceil(time.process_time()) + LONGEST
+        resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))
         pipe.send(judge.judge(home))
 
 

@@ -147,25 +147,39 @@ def mpi_inf_3dhp_npz(folder):
     return _tests({name: [data[name][key] for key in keys] for name in TESTS})
 
 
+def mpi_inf_3dhp_train_npz(folder):
+    """Plain readings of the training set as P-STMO's script writes it."""
+    data = load(folder / "data_train_3dhp.npz", "data")
+    return _trainings({name: data[name][0] for name in TRAININGS})
+
+
 def mpi_inf_3dhp_train(folder):
     """Plain readings of the official files of the training set."""
-    sequences = []
-    for name, path in ((n, folder / n.replace(" ", "/") / "annot.mat") for n in TRAININGS):
+    read = {}
+    for name in TRAININGS:
         try:
-            held = scipy.io.loadmat(path)
+            held = scipy.io.loadmat(folder / name.replace(" ", "/") / "annot.mat")
         # whatever SciPy raises
         except Exception as error:
             raise UnreadableError from error
-        for camera in VNECT_CAMERAS:
-            flat, deep = (
-                np.asarray(held[key].flat[camera], float).reshape(-1, 28, axes)[:, RELEVANT]
+        read[name] = {
+            str(camera): {
+                f"data_{axes}d": held[key].flat[camera].reshape(-1, 28, axes)[:, RELEVANT]
                 for key, axes in (("annot2", 2), ("univ_annot3", 3))
-            )
-            flat, deep = flat[:, THREEDHP], deep[:, THREEDHP].astype(np.float32) / 1000
-            fps = 50.0 if name in FAST else 25.0
-            subject, take = name.split()
-            flat = normalised(flat, 2048, 2048)
-            sequences.append(Plain(subject, take, str(camera), fps, flat, deep.astype(float)))
+            }
+            for camera in VNECT_CAMERAS
+        }
+    return _trainings(read)
+
+
+def _trainings(held):
+    sequences = []
+    for name, cameras in held.items():
+        fps = 50.0 if name in FAST else 25.0
+        for camera, seen in cameras.items():
+            flat = normalised(seen["data_2d"][:, THREEDHP], 2048, 2048)
+            deep = seen["data_3d"][:, THREEDHP].astype(np.float32).astype(float) / 1000
+            sequences.append(Plain(*name.split(), camera, fps, flat, deep))
     return sequences, {"train": tuple(f"S{n}" for n in range(1, 9)), "test": ()}
 
 

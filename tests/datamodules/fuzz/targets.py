@@ -19,6 +19,7 @@ from tests.datamodules.conftest import HUMAN36M_SUBJECTS, RECORDED, described, f
 from tests.datamodules.fuzz import archives, matlab, motion_text, plain, plain_motion
 from tests.datamodules.fuzz.raw_bytes import pick
 from tests.datamodules.sources.conftest import (
+    VNECT_CAMERAS,
     annotated_tests,
     annotated_training,
     as_test_mat,
@@ -138,6 +139,24 @@ def _tests_npz():
 
 
 @cache
+def _training_npz():
+    data = {
+        name: [
+            {
+                str(c): {
+                    "data_2d": cameras[c].annot2[:, plain.RELEVANT],
+                    "data_3d": cameras[c].univ_annot3[:, plain.RELEVANT],
+                }
+                for c in VNECT_CAMERAS
+            },
+            25,
+        ]
+        for name, cameras in annotated_training(frames=3).items()
+    }
+    return {"data_train_3dhp.npz": {"data": data}}
+
+
+@cache
 def _tests_mat():
     """Path -> variables that are read, in HDF5's order of axes."""
     return {
@@ -221,6 +240,7 @@ TARGETS = {
         plain.mpi_inf_3dhp_train,
     ),
     "mpi_inf_3dhp_npz": _npz(_tests_npz, _3dhp("test"), plain.mpi_inf_3dhp_npz),
+    "mpi_inf_3dhp_train_npz": _npz(_training_npz, _3dhp("train"), plain.mpi_inf_3dhp_train_npz),
     "asf": _motion(".asf"),
     "amc": _motion(".amc"),
 }

@@ -13,10 +13,18 @@ from datamodules.errors import DataError
 from datamodules.safe_npz import load_npz
 from datamodules.sources.annot_mat import read_mat
 from datamodules.sources.human36m import Human36M
+from datamodules.sources.mpi_inf_3dhp import MPIINF3DHP
 from datamodules.sources.pose_npz import PoseNpz
 from tests.datamodules.fuzz.archives import pack
 from tests.datamodules.fuzz.contents import _shared
-from tests.datamodules.sources.conftest import write_v5, write_v73
+from tests.datamodules.sources.conftest import (
+    annotated_tests,
+    annotated_training,
+    write_tests_npz,
+    write_training_npz,
+    write_v5,
+    write_v73,
+)
 
 HEADER = b"\x93NUMPY\x01\x00\x76\x00"
 OBJECT = HEADER + b"{'descr': '|O', 'fortran_order': False, 'shape': (), }".ljust(117) + b"\n"
@@ -260,6 +268,37 @@ def test_pieces_are_joined_as_h5py_joins_them(chunks, packing, kind, tmp_path):
             packing = {"shuffle": True, "compression": "gzip"}
         file.create_dataset("a", data=held, chunks=chunks, **packing)
     np.testing.assert_array_equal(read_mat(path, ["a"])["a"], held.T)
+
+
+@pytest.mark.parametrize(
+    "valid",
+    [
+        # a comparison of arrays in arrays
+        np.array([np.ones(10), None], object),
+        _shared(40),
+        np.full(10, 0.5),
+        np.full(10, np.nan),
+        np.full(10, "1"),
+    ],
+)
+def test_marks_of_valid_frames(valid, tmp_path):
+    annotated = annotated_tests(10)
+    write_tests_npz(tmp_path, annotated)
+    held = load_npz(tmp_path / "data_test_3dhp.npz")
+    held["data"]["TS1"]["valid"] = valid
+    np.savez(tmp_path / "data_test_3dhp.npz", **held)
+    words = "The marks of the valid frames of TS1 are not an array of 0 and 1"
+    assert words in told(str(tmp_path), lambda folder: MPIINF3DHP(folder).read())
+
+
+@pytest.mark.parametrize("held", [np.array(3), np.zeros((0, 2)), None, 5, {"0": {}}])
+def test_training_sequences_that_are_not_lists(held, tmp_path):
+    write_training_npz(tmp_path, annotated_training(2))
+    contents = load_npz(tmp_path / "data_train_3dhp.npz")
+    contents["data"]["S2 Seq1"] = held
+    np.savez(tmp_path / "data_train_3dhp.npz", **contents)
+    words = "The annotations of S2 Seq1 are not of the form camera -> data"
+    assert words in told(str(tmp_path), lambda folder: MPIINF3DHP(folder, "train").read())
 
 
 def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):

@@ -17,7 +17,14 @@ from tests.datamodules.fuzz.targets import TARGETS, changed, write
 
 VALID = TARGETS["pose_npz"]
 # of the formats that take longer to read, having many sequences
-FEW = {"human36m": 40, "humaneva": 40, "mpi_inf_3dhp_train": 12, "asf": 30, "amc": 30}
+FEW = {
+    "human36m": 40,
+    "humaneva": 40,
+    "mpi_inf_3dhp_train": 12,
+    "mpi_inf_3dhp_train_npz": 20,
+    "asf": 30,
+    "amc": 30,
+}
 
 
 def read(folder):
@@ -116,6 +123,11 @@ def lost(_):
 
 
 def stuck(_):
+    while True:
+        pass
+
+
+def still(_):
     time.sleep(60)
 
 
@@ -142,6 +154,7 @@ BAD = {
     greedy: "MiB",
     lost: "ended with -9",
     stuck: "no end after",
+    still: "it stood still",
     slow: "it took 0.",
 }
 
@@ -155,7 +168,8 @@ def test_a_bad_reader_fails(reader, tmp_path, monkeypatch):
         calls.append(folder)
         return read(folder) if len(calls) == 1 else reader(folder)
 
-    monkeypatch.setattr(inputs, "LONGEST", 1.0 if reader is stuck else 30.0)
+    monkeypatch.setattr(inputs, "LONGEST", 1)
+    monkeypatch.setattr(inputs, "STILL", 1.0 if reader is still else 60.0)
     monkeypatch.setattr("tests.datamodules.fuzz.judge.LONGEST", 0.5)
     target = replace(VALID, change=lambda rng: VALID.valid(), read=bad)
     monkeypatch.setitem(TARGETS, "pose_npz", target)

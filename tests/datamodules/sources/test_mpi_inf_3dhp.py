@@ -376,7 +376,7 @@ BROKEN_NPZ = {
     "no 2D": (changed(lambda d: d["TS2"].pop("data_2d")), "The 2D annotations of TS2: an array"),
     "no marks": (
         changed(lambda d: d["TS2"].pop("valid")),
-        "1 marks of valid frames stand against 25 frames",
+        "The marks of the valid frames of TS2 are not an array of 0 and 1",
     ),
     "a person more": (
         changed(lambda d: d["TS2"].update(data_3d=d["TS2"]["data_3d"][:, None])),
