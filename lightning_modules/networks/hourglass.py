@@ -1,0 +1,188 @@
+"""The stacked hourglass, an estimator of 2D joints (Newell et al., ECCV 2016), with DPCN's sigmoid."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+# a sigmoid's input before training: 0.018 everywhere
+LOW = -4.0
+
+
+class Residual(nn.Module):
+    """A pre-activation bottleneck: 1x1, 3x3 and 1x1 convolutions beside a shortcut.
+
+    Args:
+        channels: of the input.
+        out_channels: of the output; the bottleneck has half of them.
+    """
+
+    def __init__(self, channels: int, out_channels: int) -> None:
+        super().__init__()
+        inner = out_channels // 2
+        self.body = nn.Sequential(
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
+            nn.Conv2d(channels, inner, 1),
+            nn.BatchNorm2d(inner),
+            nn.ReLU(),
+            nn.Conv2d(inner, inner, 3, padding=1),
+            nn.BatchNorm2d(inner),
+            nn.ReLU(),
+            nn.Conv2d(inner, out_channels, 1),
+        )
+        same = channels == out_channels
+        self.shortcut = nn.Identity() if same else nn.Conv2d(channels, out_channels, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (B, channels, H, W) to (B, out_channels, H, W)."""
+        return self.shortcut(features) + self.body(features)
+
+
+class Hourglass(nn.Module):
+    """Halves the features `depth` times and brings them back, with a branch at every resolution.
+
+    Args:
+        features: channels.
+        depth: halvings.
+    """
+
+    def __init__(self, features: int, depth: int) -> None:
+        super().__init__()
+        self.branch = Residual(features, features)
+        self.inner = nn.Sequential(
+            nn.MaxPool2d(2),
+            Residual(features, features),
+            Hourglass(features, depth - 1) if depth > 1 else Residual(features, features),
+            Residual(features, features),
+            nn.Upsample(scale_factor=2),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (B, features, H, W) to the same; H and W multiples of 2^depth."""
+        return self.branch(features) + self.inner(features)
+
+
+class Stack(nn.Module):
+    """An hourglass, its heatmaps, and what the next stack takes.
+
+    Args:
+        num_joints: J.
+        features: channels.
+        depth: halvings in the hourglass.
+        last: no stack follows.
+    """
+
+    def __init__(self, num_joints: int, features: int, depth: int, last: bool) -> None:
+        super().__init__()
+        self.hourglass = nn.Sequential(
+            Hourglass(features, depth),
+            Residual(features, features),
+            nn.Conv2d(features, features, 1),
+            nn.BatchNorm2d(features),
+            nn.ReLU(),
+        )
+        self.logits = nn.Conv2d(features, num_joints, 1)
+        self.from_features = None if last else nn.Conv2d(features, features, 1)
+        self.from_logits = None if last else nn.Conv2d(num_joints, features, 1)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Map features (B, features, H, W) to logits (B, J, H, W) and the next stack's features."""
+        inside = self.hourglass(features)
+        logits = self.logits(inside)
+        if self.from_features is not None and self.from_logits is not None:
+            features = features + self.from_features(inside) + self.from_logits(logits)
+        return logits, features
+
+
+class StackedHourglass(nn.Module):
+    """Estimates a heatmap a joint from an image, refined from stack to stack.
+
+    A 7x7 stem takes the image to a quarter of its side; every stack is an hourglass with one
+    residual a location, supervised on heatmaps of its own.
+
+    DPCN adds a sigmoid "to the output" and does not say of which stacks. Here every stack's maps
+    have one, because all are compared with the same targets; the next stack is given the logits, as
+    in the paper that has no sigmoid. Most of a target is 0, so the maps start low: from 0.5 on, the
+    first steps go into darkening them.
+
+    Args:
+        num_joints: J.
+        stacks: hourglasses on end.
+        features: channels, a multiple of 4; the stem has a quarter and a half of them on its way.
+        depth: halvings in an hourglass.
+        sigmoid: end in a sigmoid, as DPCN does.
+
+    Raises:
+        ValueError: `features` is not a multiple of 4, or there are no stacks or no halvings.
+    """
+
+    def __init__(
+        self,
+        num_joints: int = 17,
+        stacks: int = 8,
+        features: int = 256,
+        depth: int = 4,
+        sigmoid: bool = True,
+    ) -> None:
+        super().__init__()
+        if min(stacks, depth, features) < 1 or features % 4:
+            raise ValueError(
+                "A stacked hourglass has one or more stacks, a depth of one or more and features "
+                f"in a multiple of 4, not {stacks} stacks, depth {depth} and {features} features."
+            )
+        self.multiple = 4 << depth
+        self.sigmoid = sigmoid
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, features // 4, 7, stride=2, padding=3),
+            nn.BatchNorm2d(features // 4),
+            nn.ReLU(),
+            Residual(features // 4, features // 2),
+            nn.MaxPool2d(2),
+            Residual(features // 2, features // 2),
+            Residual(features // 2, features),
+        )
+        self.stacks = nn.ModuleList(
+            Stack(num_joints, features, depth, last=number == stacks - 1)
+            for number in range(stacks)
+        )
+        if sigmoid:
+            for stack in self.stacks:
+                nn.init.constant_(stack.logits.bias, LOW)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Map images (B, 3, S, S) in [0, 1] to every stack's heatmaps (B, J, S / 4, S / 4).
+
+        Raises:
+            ValueError: S is not a multiple of 4 * 2^depth.
+        """
+        if any(side % self.multiple for side in image.shape[-2:]):
+            height, width = image.shape[-2:]
+            raise ValueError(
+                f"The images are {width} x {height} pixels, but this hourglass takes multiples of "
+                f"{self.multiple}: choose another image size or a smaller depth."
+            )
+        features = self.stem(image)
+        maps = []
+        for stack in self.stacks:
+            logits, features = stack(features)
+            maps.append(logits.sigmoid() if self.sigmoid else logits)
+        return maps
+
+    def first_modules(self, count: int) -> list[str]:
+        """Names of the stem and the first `count` stacks: DPCN's last stage freezes five."""
+        return ["stem", *(f"stacks.{number}" for number in range(count))]
+
+
+def flip_averaged(estimator: nn.Module, image: Tensor, mirror: Sequence[int]) -> Tensor:
+    """The last stack's heatmaps, averaged with those of the mirrored image, mirrored back.
+
+    Args:
+        estimator: maps images to a list of heatmaps.
+        image: (B, 3, S, S) in [0, 1].
+        mirror: number of every joint's counterpart on the other side.
+
+    Returns:
+        (B, J, S / 4, S / 4).
+    """
+    flipped = estimator(image.flip(-1))[-1].flip(-1)[:, mirror]
+    return (estimator(image)[-1] + flipped) / 2
