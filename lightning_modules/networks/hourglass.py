@@ -1,4 +1,4 @@
-"""The stacked hourglass, an estimator of 2D joints (Newell et al., ECCV 2016), with DPCN's sigmoid."""
+"""The stacked hourglass, an estimator of 2D joints (Newell et al., ECCV 2016), as in DPCN."""
 
 from collections.abc import Sequence
 
@@ -69,11 +69,15 @@ class Stack(nn.Module):
         num_joints: J.
         features: channels.
         depth: halvings in the hourglass.
+        sigmoid: whether maps end in one.
         last: no stack follows.
     """
 
-    def __init__(self, num_joints: int, features: int, depth: int, last: bool) -> None:
+    def __init__(
+        self, num_joints: int, features: int, depth: int, sigmoid: bool, last: bool
+    ) -> None:
         super().__init__()
+        self.sigmoid = sigmoid
         self.hourglass = nn.Sequential(
             Hourglass(features, depth),
             Residual(features, features),
@@ -82,16 +86,19 @@ class Stack(nn.Module):
             nn.ReLU(),
         )
         self.logits = nn.Conv2d(features, num_joints, 1)
+        if sigmoid:
+            assert self.logits.bias is not None
+            nn.init.constant_(self.logits.bias, LOW)
         self.from_features = None if last else nn.Conv2d(features, features, 1)
         self.from_logits = None if last else nn.Conv2d(num_joints, features, 1)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Map features (B, features, H, W) to logits (B, J, H, W) and the next stack's features."""
+        """Map features (B, features, H, W) to maps (B, J, H, W) and the next stack's features."""
         inside = self.hourglass(features)
         logits = self.logits(inside)
         if self.from_features is not None and self.from_logits is not None:
             features = features + self.from_features(inside) + self.from_logits(logits)
-        return logits, features
+        return (logits.sigmoid() if self.sigmoid else logits), features
 
 
 class StackedHourglass(nn.Module):
@@ -131,7 +138,6 @@ class StackedHourglass(nn.Module):
                 f"in a multiple of 4, not {stacks} stacks, depth {depth} and {features} features."
             )
         self.multiple = 4 << depth
-        self.sigmoid = sigmoid
         self.stem = nn.Sequential(
             nn.Conv2d(3, features // 4, 7, stride=2, padding=3),
             nn.BatchNorm2d(features // 4),
@@ -142,12 +148,9 @@ class StackedHourglass(nn.Module):
             Residual(features // 2, features),
         )
         self.stacks = nn.ModuleList(
-            Stack(num_joints, features, depth, last=number == stacks - 1)
+            Stack(num_joints, features, depth, sigmoid, last=number == stacks - 1)
             for number in range(stacks)
         )
-        if sigmoid:
-            for stack in self.stacks:
-                nn.init.constant_(stack.logits.bias, LOW)
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Map images (B, 3, S, S) in [0, 1] to every stack's heatmaps (B, J, S / 4, S / 4).
@@ -164,8 +167,8 @@ class StackedHourglass(nn.Module):
         features = self.stem(image)
         maps = []
         for stack in self.stacks:
-            logits, features = stack(features)
-            maps.append(logits.sigmoid() if self.sigmoid else logits)
+            heatmaps, features = stack(features)
+            maps.append(heatmaps)
         return maps
 
     def first_modules(self, count: int) -> list[str]:
