@@ -23,11 +23,11 @@ FRAMES_AT_ONCE, WINDOWS_AT_ONCE = 4096, 1024
 class PoseLifter(LightningModule):
     """Lifts windows of 2D keypoints to the 3D pose of their middle frame.
 
-    A method overrides `forward` and, where its paper has others, `loss` and
-    `configure_optimizers`; never the steps. One whose windows share work says so in
-    `shares_windows`, and its `network` has a `forward_span`. Data and networks speak metres,
-    relative to the root, in the camera frame; metrics speak millimetres, and here one becomes the
-    other.
+    A method overrides `forward` and, where its paper has others, `loss` (or `batch_loss`, where
+    poses alone do not tell it) and `configure_optimizers`; never the steps. One whose windows share
+    work says so in `shares_windows`, and its `network` has a `forward_span`. Data and networks
+    speak metres, relative to the root, in the camera frame; metrics speak millimetres, and here one
+    becomes the other.
 
     Args:
         skeleton: name of the joint layout.
@@ -42,6 +42,12 @@ class PoseLifter(LightningModule):
     """
 
     network: Any
+    # pixels a side of the images that it takes, 0 for none
+    image_size = 0
+    # whether it takes them in training too
+    trains_on_images = False
+    # whether it learns from 3D poses
+    trains_lifting = True
 
     def __init__(
         self,
@@ -72,6 +78,10 @@ class PoseLifter(LightningModule):
     def loss(self, predicted: Tensor, joints: Tensor) -> Tensor:
         """Mean absolute difference, (B, J, 3) in metres: what the released SRNet code minimises."""
         return F.l1_loss(predicted, joints)
+
+    def batch_loss(self, batch: dict[str, Tensor]) -> Tensor:
+        """The loss of a batch as the protocols make them."""
+        return self.loss(self(batch["keypoints"].to(self.dtype)), batch["joints"])
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW with AMSGrad on what is not frozen, its rate decaying every epoch."""
@@ -143,7 +153,7 @@ class PoseLifter(LightningModule):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """One step on a batch as the protocols make them."""
-        loss = self.loss(self(batch["keypoints"].to(self.dtype)), batch["joints"])
+        loss = self.batch_loss(batch)
         self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True)
         return loss
 

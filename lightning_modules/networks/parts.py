@@ -35,11 +35,54 @@ class PartLinear(nn.Module):
         return torch.baddbmm(self.bias, features, self.weight)
 
 
-class PartMLP(nn.Module):
+class PartBlocks(nn.Module):
+    """A linear layer, then residual blocks of two, of every part.
+
+    All are followed by normalisation, LeakyReLU and dropout.
+
+    Args:
+        parts: G.
+        in_width: channels of the input.
+        num_blocks: residual blocks.
+        hidden: channels between and of the output.
+        dropout: probability.
+        slope: of LeakyReLU below zero.
+    """
+
+    def __init__(
+        self,
+        parts: int,
+        in_width: int,
+        num_blocks: int,
+        hidden: int,
+        dropout: float,
+        slope: float,
+    ) -> None:
+        super().__init__()
+
+        def layer(width: int) -> nn.Sequential:
+            return nn.Sequential(
+                PartLinear(parts, width, hidden, bias=True),
+                PartActivation(parts, hidden, dropout, slope),
+            )
+
+        self.input = layer(in_width)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(layer(hidden), layer(hidden)) for _ in range(num_blocks)
+        )
+
+    def features(self, features: Tensor) -> Tensor:
+        """Map (G, N, in_width) to (G, N, hidden)."""
+        features = self.input(features)
+        for block in self.blocks:
+            features = features + block(features)
+        return features
+
+
+class PartMLP(PartBlocks):
     """The fully connected block of the Feature Fusion Network (RIE, Sec. 3.1).
 
-    A linear layer, residual blocks of two, all followed by normalisation, LeakyReLU and dropout;
-    then a linear layer.
+    Its slope of LeakyReLU is the released code's.
 
     Args:
         parts: G.
@@ -59,22 +102,10 @@ class PartMLP(nn.Module):
         hidden: int = 1024,
         dropout: float = 0.25,
     ) -> None:
-        super().__init__()
-
-        def layer(width: int) -> nn.Sequential:
-            return nn.Sequential(
-                PartLinear(parts, width, hidden, bias=True), PartActivation(parts, hidden, dropout)
-            )
-
-        self.input = layer(in_width)
-        self.blocks = nn.ModuleList(
-            nn.Sequential(layer(hidden), layer(hidden)) for _ in range(num_blocks)
-        )
+        super().__init__(parts, in_width, num_blocks, hidden, dropout, slope=0.2)
         self.outputs = nn.ModuleList(nn.Linear(hidden, width) for width in out_widths)
 
     def forward(self, features: Tensor) -> list[Tensor]:
         """Map (G, N, in_width) to each part's (N, out_width)."""
-        features = self.input(features)
-        for block in self.blocks:
-            features = features + block(features)
-        return [output(part) for output, part in zip(self.outputs, features, strict=True)]
+        parts = zip(self.outputs, self.features(features), strict=True)
+        return [output(part) for output, part in parts]
