@@ -13,13 +13,17 @@ from datamodules.protocols import (
 from datamodules.sequences import PoseSequences, Segment
 from datamodules.sources.cmu import CMUMocap
 from datamodules.sources.human36m import Human36M
+from datamodules.sources.human36m_images import Human36MImages
 from datamodules.sources.humaneva import HumanEva
 from datamodules.sources.mpi_inf_3dhp import MPIINF3DHP
+from datamodules.sources.mpii import MPII
 from datamodules.sources.pose_npz import PoseNpz
 from datamodules.sources.source import Source
 from datamodules.sources.synthetic import SyntheticMocap
+from datamodules.sources.synthetic_images import SyntheticImages
 
 __all__ = [
+    "MPII",
     "MPIINF3DHP",
     "CMUMocap",
     "CrossActionProtocol",
@@ -27,6 +31,7 @@ __all__ = [
     "DataError",
     "GlobalShiftProtocol",
     "Human36M",
+    "Human36MImages",
     "HumanEva",
     "MovementRangeProtocol",
     "PoseDataModule",
@@ -36,5 +41,6 @@ __all__ = [
     "Segment",
     "Source",
     "SubjectProtocol",
+    "SyntheticImages",
     "SyntheticMocap",
 ]

@@ -7,13 +7,16 @@ from shlex import quote
 
 from datamodules.sources.cmu import CMUMocap
 from datamodules.sources.human36m import Human36M
+from datamodules.sources.human36m_images import Human36MImages
 from datamodules.sources.humaneva import HumanEva
 from datamodules.sources.mpi_inf_3dhp import MPIINF3DHP
 from datamodules.sources.mpi_inf_3dhp_mat import TESTS, TRAININGS
+from datamodules.sources.mpii import MPII
 from datamodules.sources.pose_npz import PoseNpz
 from datamodules.sources.source import Source
 
 _SET = "--data.init_args.source.init_args"
+_CONFIGS = "experiments/configs/sources"
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,10 @@ def holdings_of(home: Path) -> Iterator[Holding]:
     there = quote(str(home))
     h36m, humaneva = f"DATA=h36m H36M={there}", f"DATA=humaneva HUMANEVA={there}"
     found = {
-        "Human3.6M": _kinds(home, "h36m", h36m, Human36M),
+        "Human3.6M": _kinds(home, "h36m", h36m, Human36M) | _human36m_images(home, there),
         "HumanEva": _kinds(home, "humaneva15", humaneva, HumanEva),
         "MPI-INF-3DHP": _mpi_inf_3dhp(home, there),
+        "MPII": _mpii(home, there),
         "CMU": _cmu(home, there),
     }
     for name, parts in found.items():
@@ -80,6 +84,19 @@ def _kinds(
     }
 
 
+def _human36m_images(home: Path, there: str) -> dict[str, Part]:
+    """Human3.6M's images, in the folder `images` beside its poses."""
+    images = home / "images"
+    if next(images.glob("s_*_act_*_subact_*_ca_*"), None) is None:
+        return {}
+    files = [home / "data_3d_h36m.npz", home / "data_2d_h36m_gt.npz"]
+    use = (
+        f"lightning fit --config {_CONFIGS}/h36m_images.yaml … {_SET}.root {there} "
+        f"{_SET}.images {quote(str(images))}"
+    )
+    return {"images": Part(files, Human36MImages(str(home), str(images)), use)}
+
+
 def _names(home: Path) -> list[str]:
     """Of the sets of PoseNpz that have one of the two files."""
     deep = {path.stem.removeprefix("data_3d_") for path in home.glob("data_3d_*.npz")}
@@ -107,6 +124,13 @@ def _mpi_inf_3dhp(home: Path, there: str) -> dict[str, Part]:
                 source = MPIINF3DHP(str(home), split)  # type: ignore[arg-type]
                 parts.setdefault(f"{split} set", Part(used, source, uses[split]))
     return parts
+
+
+def _mpii(home: Path, there: str) -> dict[str, Part]:
+    files = [home / "annot" / f"{name}.json" for name in ("train", "valid")]
+    use = f"lightning fit --config {_CONFIGS}/mpii.yaml … {_SET}.root {there}"
+    found = any(map(Path.is_file, files))
+    return {"2D truth": Part(files, MPII(str(home)), use)} if found else {}
 
 
 def _cmu(home: Path, there: str) -> dict[str, Part]:

@@ -16,11 +16,13 @@ KNOWN = {
     "HumanEva": f"licence at humaneva.is.tue.mpg.de; files {_SCRIPTS}",
     "MPI-INF-3DHP": "licence and files at vcai.mpi-inf.mpg.de/3dhp-dataset; .npz files made by the "
     "scripts of github.com/paTRICK-swk/P-STMO",
+    "MPII": "images at human-pose.mpi-inf.mpg.de; annot/train.json and valid.json from "
+    "github.com/leoxiaobin/deep-high-resolution-net.pytorch",
     "CMU": "free at mocap.cs.cmu.edu, the ASF/AMC files of each subject",
     "PoseNpz": "your own data in the public Human3.6M layout: see the documentation of PoseNpz",
 }
 # of a data set's own layout, and no data set
-_INSIDE = ("subjects", "mpi_inf_3dhp_test_set")
+_INSIDE = ("subjects", "mpi_inf_3dhp_test_set", "images", "annot")
 _MOST = 12  # names a line
 
 
@@ -54,11 +56,13 @@ def described(sequences: PoseSequences) -> list[str]:
     cameras = {segment.camera.id for segment in sequences.segments}
     rates = sorted({segment.fps for segment in sequences.segments})
     score = ", a score of each keypoint" * (sequences.keypoints.shape[-1] == 3)
+    images = ", an image of each" * (sequences.images is not None)
+    flat = ", no 3D truth" * (not sequences.has_joints)
     subjects = [f"{part} on {listed(names)}" for part, names in sequences.splits.items() if names]
     return [
         f"{frames}, {len(sequences.segments):,} sequences at "
         f"{' and '.join(f'{rate:g}' for rate in rates)} fps, cameras {listed(sorted(cameras))}, "
-        f"{len(sequences.skeleton.joints)} joints{score}",
+        f"{len(sequences.skeleton.joints)} joints{score}{images}{flat}",
         f"{len(sequences.subjects)} subjects: {'; '.join(subjects)}",
         f"{len(sequences.actions)} actions: {listed(sequences.actions)}",
     ]

@@ -1,7 +1,9 @@
 """PoseDataModule: what all protocols share; a protocol only picks frames."""
 
 import os
-from typing import Literal, Protocol, cast
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -11,19 +13,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from datamodules.errors import DataError
+from datamodules.image_batches import ImageColumns, image_loader, split_images
 from datamodules.index_batches import IndexBatches, index_loader
 from datamodules.sources.source import Source
 from datamodules.sources.synthetic import SyntheticMocap
+from datamodules.windowed import Windowed, check_truth
 from datamodules.windows import PoseWindows
 
 Frames = NDArray[np.int64]
-
-
-class Windowed(Protocol):
-    """What the data ask of a model: its frames a window, and whether windows end at their frame."""
-
-    receptive_field: int
-    causal: bool
 
 
 class PoseDataModule(LightningDataModule):
@@ -38,6 +35,7 @@ class PoseDataModule(LightningDataModule):
         eval_batch_size: frames an evaluation step on each rank.
         flip: also train on every frame's mirror image.
         train_stride: train on every so many frames of each sequence; 1 is the papers'.
+        workers: processes that read images, for a method that takes them.
     """
 
     def __init__(
@@ -47,6 +45,7 @@ class PoseDataModule(LightningDataModule):
         eval_batch_size: int = 4096,
         flip: bool = True,
         train_stride: int = 1,
+        workers: int = 0,
     ) -> None:
         super().__init__()
         self.source = source or SyntheticMocap()
@@ -54,6 +53,7 @@ class PoseDataModule(LightningDataModule):
         self.eval_batch_size = eval_batch_size
         self.flip = flip
         self.train_stride = train_stride
+        self.workers = workers
 
     def pick(self) -> dict[str, Frames]:
         """The frames of "train", "val" (possibly none) and "test", all that the data have."""
@@ -80,7 +80,8 @@ class PoseDataModule(LightningDataModule):
             method: the model of the run, which says what its windows are.
 
         Raises:
-            DataError: wrong data, no frames for the stage, or batches of one frame to train on.
+            DataError: wrong data, none of the images or 3D truth that the model needs, no frames
+                for the stage, or batches of one frame to train on.
         """
         if stage == "fit" and self.batch_size < 2:
             raise DataError(
@@ -89,6 +90,7 @@ class PoseDataModule(LightningDataModule):
             )
         self.stage, self.method = stage, method
         self.sequences = self.source.load()
+        check_truth(self.sequences, method)
         self.frames = self.pick()
         if stage == "validate" and not len(self.frames["val"]):
             raise DataError(
@@ -114,34 +116,99 @@ class PoseDataModule(LightningDataModule):
         """Load, and lay the arrays out for the model's windows."""
         assert self.trainer is not None
         self.load(stage, cast(Windowed, self.trainer.lightning_module))
-        span, causal = self.method.receptive_field, self.method.causal
-        self.windows = PoseWindows(self.sequences, span, self.labels(), causal)
+        self._lay_out()
+        self.columns = ImageColumns(self.sequences) if self.method.image_size else None
 
-    def train_dataloader(self) -> DataLoader[Tensor]:
+    def replace_keypoints(self, keypoints: NDArray[np.float32]) -> None:
+        """Put estimates (F, J, 2), in [-1, 1] by image width, in the place of the 2D keypoints.
+
+        They stay until the next `setup`. A batch's `crop` and `visible` are those of the truth.
+
+        Raises:
+            ValueError: another shape than the keypoints have.
+        """
+        if keypoints.shape != (wanted := (*self.sequences.joints.shape[:2], 2)):
+            raise ValueError(f"Keypoints of shape {wanted} are needed, not {keypoints.shape}.")
+        estimates = np.ascontiguousarray(keypoints, np.float32)
+        self.sequences = replace(self.sequences, keypoints=estimates)
+        self._lay_out()
+
+    def image_frames(self, frames: Frames, batch_size: int) -> Iterator[dict[str, Tensor]]:
+        """Batches of these frames in their order, plain, as in evaluation, on the CPU.
+
+        Every rank gets all of them.
+
+        Args:
+            frames: (N,) numbers of frames.
+            batch_size: frames a batch.
+
+        Raises:
+            DataError: an image could not be read.
+        """
+        batches = _plain(frames).split(batch_size)
+        for batch in self._image_loader(batches):
+            yield self._gathered(batch)
+
+    def train_dataloader(self) -> DataLoader[Any]:
         """Every `train_stride`-th frame, plain and flipped, in an order of the seed and epoch."""
         frames = torch.from_numpy(self.frames["train"])[:: self.train_stride]
         flips = torch.arange(2 if self.flip else 1)
         seed = int(os.environ.get("PL_GLOBAL_SEED", 0))
         pairs = torch.cartesian_prod(frames, flips)
-        return index_loader(IndexBatches(pairs, self.batch_size, shuffle=True, seed=seed))
+        batches = IndexBatches(pairs, self.batch_size, shuffle=True, seed=seed)
+        return self._loader(batches, self.method.trains_on_images)
 
-    def val_dataloader(self) -> DataLoader[Tensor] | list[DataLoader[Tensor]]:
+    def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
         """All validation frames, once each."""
         return self._evaluation("val") if len(self.frames["val"]) else []
 
-    def test_dataloader(self) -> DataLoader[Tensor]:
+    def test_dataloader(self) -> DataLoader[Any]:
         """All test frames, once each."""
         return self._evaluation("test")
 
-    def predict_dataloader(self) -> DataLoader[Tensor]:
+    def predict_dataloader(self) -> DataLoader[Any]:
         """The test frames."""
         return self._evaluation("test")
 
-    def on_after_batch_transfer(self, batch: Tensor, dataloader_idx: int) -> dict[str, Tensor]:
-        """Gather the windows from the arrays on the device."""
-        return self.windows.to(batch.device)(batch)
+    def on_after_batch_transfer(
+        self,
+        batch: Any,  # noqa: ANN401
+        dataloader_idx: int,
+    ) -> dict[str, Tensor]:
+        """Gather the windows from the arrays on the device, and turn images as they are flipped.
 
-    def _evaluation(self, split: str) -> DataLoader[Tensor]:
-        frames = torch.from_numpy(self.frames[split])
-        pairs = torch.stack([frames, torch.zeros_like(frames)], dim=1)
-        return index_loader(IndexBatches(pairs, self.eval_batch_size, shuffle=False))
+        Raises:
+            DataError: an image could not be read.
+        """
+        return self._gathered(batch)
+
+    def _gathered(self, batch: Tensor | dict[str, Tensor] | DataError) -> dict[str, Tensor]:
+        pairs, image = split_images(batch)
+        windows = self.windows.to(pairs.device)(pairs)
+        if image is None:
+            return windows
+        assert self.columns is not None
+        return windows | self.columns(pairs, image)
+
+    def _lay_out(self) -> None:
+        span, causal = self.method.receptive_field, self.method.causal
+        self.windows = PoseWindows(self.sequences, span, self.labels(), causal)
+
+    def _evaluation(self, split: str) -> DataLoader[Any]:
+        pairs = _plain(self.frames[split])
+        return self._loader(IndexBatches(pairs, self.eval_batch_size, shuffle=False), True)
+
+    def _loader(self, batches: IndexBatches, takes_images: bool) -> DataLoader[Any]:
+        if takes_images and self.method.image_size:
+            return self._image_loader(batches)
+        return index_loader(batches)
+
+    def _image_loader(self, batches: Iterable[Tensor]) -> DataLoader[Any]:
+        assert self.sequences.images is not None
+        return image_loader(batches, self.sequences.images, self.method.image_size, self.workers)
+
+
+def _plain(frames: Frames) -> Tensor:
+    """Index pairs (N, 2) of frames that are not flipped."""
+    numbers = torch.from_numpy(frames)
+    return torch.stack([numbers, torch.zeros_like(numbers)], dim=1)

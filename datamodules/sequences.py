@@ -1,15 +1,19 @@
 """PoseSequences: all frames of all sequences in flat arrays, and a segment table."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.cameras import Camera
 from datamodules.skeletons import Skeleton
+
+if TYPE_CHECKING:
+    from datamodules.images import Images
 
 Float32 = NDArray[np.float32]
 
@@ -41,6 +45,9 @@ class PoseSequences:
         scenes: subject -> the kind of scene it was filmed in, where the data name them.
         judged: (F,) the frames whose truth is sound; all when not given. Others still stand in the
             windows of those.
+        roots: (F, 3) the root joint's place in the camera frame, metres, where the source has it.
+        images: a crop of every frame, where there are any.
+        has_joints: whether there is 3D truth; `joints` are zeros where there is none.
     """
 
     keypoints: Float32
@@ -51,6 +58,9 @@ class PoseSequences:
     title: str = ""
     scenes: Mapping[str, str] = field(default_factory=dict)
     judged: NDArray[np.bool_] | None = None
+    roots: Float32 | None = None
+    images: "Images | None" = None
+    has_joints: bool = True
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -80,6 +90,26 @@ class PoseSequences:
         """One value a segment to one a frame, (F,)."""
         return np.repeat(np.array(values, np.int64), [s.stop - s.start for s in self.segments])
 
+    def every(self, stride: int) -> "PoseSequences":
+        """Every so many frames of each sequence, from its first one on, without images."""
+        segments, frames, start = [], [], 0
+        for s in self.segments:
+            kept = np.arange(s.start, s.stop, stride)
+            stop = start + len(kept)
+            segments.append(replace(s, start=start, stop=stop, fps=s.fps / stride))
+            frames.append(kept)
+            start = stop
+        chosen = np.concatenate(frames)
+        return replace(
+            self,
+            keypoints=self.keypoints[chosen],
+            joints=self.joints[chosen],
+            segments=tuple(segments),
+            judged=None if self.judged is None else self.judged[chosen],
+            roots=None if self.roots is None else self.roots[chosen],
+            images=None,
+        )
+
     def fingerprint(self) -> str:
         """A hash of all that a result can depend on."""
         digest = blake2b(digest_size=8)
@@ -87,6 +117,8 @@ class PoseSequences:
         digest.update(np.ascontiguousarray(self.joints).data)
         if self.judged is not None:
             digest.update(np.ascontiguousarray(self.judged).data)
+        if self.images is not None:
+            digest.update(self.images.fingerprint().encode())
         said = self.segments, self.skeleton.name, dict(self.splits), dict(self.scenes)
         digest.update(repr(said).encode())
         return digest.hexdigest()

@@ -75,10 +75,11 @@ def assemble(
         raise DataError(f"{title} holds no sequences: check the folder and the file names.")
     for view in views:
         check_view(view, len(skeleton.joints))
+    placed = [_finite(view) for view in views]
     stops = np.cumsum([len(view.joints) for view in views]).tolist()
     return PoseSequences(
         keypoints=np.concatenate([_normalized(view) for view in views]),
-        joints=np.concatenate([_relative(view) for view in views]),
+        joints=np.concatenate([joints - joints[:, :1] for joints in placed]),
         segments=tuple(
             Segment(stop - len(v.joints), stop, v.subject, v.action, v.take, v.camera, v.fps)
             for v, stop in zip(views, stops, strict=True)
@@ -92,14 +93,14 @@ def assemble(
             if any(view.judged is not None for view in views)
             else None
         ),
+        roots=np.concatenate([joints[:, 0] for joints in placed]),
     )
 
 
-def _relative(view: View) -> Float32:
-    joints = view.joints
-    if view.judged is not None:
-        joints = np.where(np.isfinite(joints), joints, np.float32(0))
-    return joints - joints[:, :1]
+def _finite(view: View) -> Float32:
+    if view.judged is None:
+        return view.joints
+    return np.where(np.isfinite(view.joints), view.joints, np.float32(0))
 
 
 def _normalized(view: View) -> Float32:

@@ -56,6 +56,17 @@ def described(camera):
     }
 
 
+def method_of(receptive_field=1, causal=False, image_size=0, on_images=True, lifting=True):
+    """What the data ask of a model."""
+    return SimpleNamespace(
+        receptive_field=receptive_field,
+        causal=causal,
+        image_size=image_size,
+        trains_on_images=on_images,
+        trains_lifting=lifting,
+    )
+
+
 class Files(SimpleNamespace):
     """Contents of a 3D and a 2D file, to be changed and then written.
 

@@ -21,6 +21,7 @@ from datamodules.sources.pose_npz import PoseNpz
 from datamodules.sources.source import Source
 from datamodules.sources.synthetic import SyntheticMocap
 from metrics import MPJPE
+from tests.datamodules.conftest import method_of
 
 CMU = Path(__file__).parents[3] / "shared/data/cmu17"
 CAMERA = human36m_cameras()["S1"][0]
@@ -84,7 +85,7 @@ def frames_where(sequences, subjects=None, action=None):
 
 def ready(protocol, stage="test", receptive_field=1):
     """The protocol after its setup, as in a run of a method with such windows."""
-    method = SimpleNamespace(receptive_field=receptive_field, causal=False)
+    method = method_of(receptive_field, False)
     protocol.trainer = SimpleNamespace(lightning_module=method)
     protocol.setup(stage)
     return protocol

@@ -41,7 +41,7 @@ def test_human36m_with_its_ground_truth(check, human36m_files):
     assert "7 subjects: train on S1, S5, S6, S7, S8; test on S9, S11" in said
     assert "2 actions: Directions, WalkDog" in said
     assert f"to use it make reproduce DATA=h36m H36M={folder}" in said
-    without(said, "HumanEva", "MPI-INF-3DHP", "CMU", "PoseNpz")
+    without(said, "HumanEva", "MPI-INF-3DHP", "MPII", "CMU", "PoseNpz")
 
 
 def test_human36m_with_other_2d_says_how_to_choose_it(check, human36m_files):

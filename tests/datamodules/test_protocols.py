@@ -18,6 +18,7 @@ from datamodules.rarity import occurrence
 from datamodules.sources.human36m import Human36M
 from datamodules.sources.pose_npz import PoseNpz
 from metrics import MPJPE
+from tests.datamodules.conftest import method_of
 
 TRAIN, TEST = {"S1", "S5", "S6", "S7", "S8"}, {"S9", "S11"}
 
@@ -29,7 +30,7 @@ def source(human36m_files):
 
 def ready(protocol, stage="fit", receptive_field=1, causal=False):
     """The protocol after its setup, as in a run of a method of that receptive field."""
-    method = SimpleNamespace(receptive_field=receptive_field, causal=causal)
+    method = method_of(receptive_field, causal)
     protocol.trainer = SimpleNamespace(lightning_module=method)
     protocol.setup(stage)
     return protocol

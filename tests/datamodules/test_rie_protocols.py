@@ -17,6 +17,7 @@ from datamodules.protocols.movement_range import movement_ranges
 from datamodules.sequences import PoseSequences, Segment
 from datamodules.skeletons import H36M17
 from datamodules.sources.human36m import Human36M
+from tests.datamodules.conftest import method_of
 
 LENGTHS, SUBJECTS = [6, 1, 40, 9], ["S1", "S9", "S9", "S11"]
 SPANS = st.integers(0, 30).map(lambda half: 2 * half + 1)
@@ -49,7 +50,7 @@ def window(data, frame, span, causal):
 
 def run(protocol, receptive_field=9, causal=False, testing=True):
     """The protocol after its setup, as in a run of a method with such windows."""
-    method = SimpleNamespace(receptive_field=receptive_field, causal=causal)
+    method = method_of(receptive_field, causal)
     protocol.trainer = SimpleNamespace(lightning_module=method, testing=testing)
     protocol.setup("test")
     return protocol

@@ -1,0 +1,61 @@
+"""JPEG files, which may be damaged, cut short or forged."""
+
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.errors import DataError
+
+_MOST_PIXELS = 50_000_000  # more would be no photograph
+# markers: the file's start, a scan's start, the file's end
+_START, _SCAN, _END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
+
+
+def read_jpeg(path: Path) -> NDArray[np.uint8]:
+    """A JPEG file's picture as it is stored, (H, W, 3) BGR.
+
+    Raises:
+        DataError: the file is missing, no JPEG, damaged or cut short.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: it is missing, or not yours to read.") from error
+    jpeg_size(BytesIO(raw), path)
+    # scans hold no markers but their own, so that the last end stands behind the last scan
+    if raw.rfind(_END) < raw.rfind(_SCAN):
+        raise DataError(f"{path} is cut short: copy or extract it again.")
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    image = cv2.imdecode(np.frombuffer(raw, np.uint8), flags)
+    if image is None:
+        raise DataError(f"{path} is damaged: copy or extract it again.")
+    return np.asarray(image, np.uint8)
+
+
+def jpeg_size(file: BinaryIO, path: Path) -> tuple[int, int]:
+    """Width and height, as the header of a JPEG file states them.
+
+    Raises:
+        DataError: it is no JPEG, its header is damaged, or it is too large to be a photograph.
+    """
+    if file.read(2) != _START:
+        raise DataError(f"{path} is no JPEG file.")
+    while True:
+        head = file.read(4)
+        length = int.from_bytes(head[2:], "big")
+        if len(head) < 4 or head[0] != 0xFF or length < 2:
+            raise DataError(f"{path} is damaged or cut short: copy or extract it again.")
+        # the frame's header, whatever way it is compressed; 4, 8 and 12 mark other things
+        if 0xC0 <= head[1] <= 0xCF and head[1] not in (0xC4, 0xC8, 0xCC):
+            frame = file.read(5)
+            height, width = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:], "big")
+            if not 0 < width * height <= _MOST_PIXELS:
+                raise DataError(
+                    f"{path} is {width} x {height} pixels, which no image of such data is."
+                )
+            return width, height
+        file.seek(length - 2, 1)

@@ -1,0 +1,1 @@
+"""Drawing a person into a picture: body, clothing, scene and brush of SyntheticImages."""
