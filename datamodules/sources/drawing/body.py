@@ -64,8 +64,8 @@ def capsules(joints: Float32, hair: Float32) -> Float32:
         "neck": (at["thorax"], jaw),
         "head": (jaw, skull),
         "hair": (back - hair[:, None] * crown - 0.02 * gaze, back),
-        "left_eye": (eyes - 0.032 * aside, eyes - 0.032 * aside),
-        "right_eye": (eyes + 0.032 * aside, eyes + 0.032 * aside),
+        "left_eye": (eyes + 0.032 * aside, eyes + 0.032 * aside),
+        "right_eye": (eyes - 0.032 * aside, eyes - 0.032 * aside),
         "front": (high + 0.1 * ahead, _between(high, at["spine"]) + 0.1 * ahead),
     }
     for side in ("left", "right"):
