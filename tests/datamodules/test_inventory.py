@@ -7,6 +7,7 @@ import pytest
 
 from datamodules.__main__ import main
 from datamodules.inventory import KNOWN, files_of, take_stock
+from tests.datamodules.image_writers import write_human36m_images, write_mpii
 from tests.datamodules.sources import conftest as writers
 from tests.datamodules.sources.test_cmu import amc_text, angles_of, asf_text
 
@@ -155,6 +156,33 @@ def test_cmu(check, tmp_path):
     assert code == 1
     assert "missing subjects/02/02.asf" in said
     assert "02.asf is missing" in said
+
+
+def test_mpii(check, tmp_path):
+    write_mpii(tmp_path)
+    code, said = check(tmp_path)
+    assert code == 0
+    assert "there annot/train.json, annot/valid.json 2D truth can be read" in said
+    assert "a score of each keypoint, an image of each, no 3D truth" in said
+    assert f"sources/mpii.yaml … --data.init_args.source.init_args.root {tmp_path}" in said
+    (tmp_path / "images/000000003.jpg").unlink()
+    code, said = check(tmp_path)
+    assert code == 1
+    assert "000000003.jpg cannot be read" in said
+
+
+def test_human36m_with_its_images(check, human36m_files, tmp_path):
+    write_human36m_images(human36m_files, tmp_path / "images", stride=50)
+    code, said = check(tmp_path)
+    assert code == 0
+    assert "images can be read 56 frames, 56 sequences at 1 fps" in said
+    assert f"source.init_args.images {tmp_path}/images" in said
+    (image,) = (tmp_path / "images/s_11_act_15_subact_02_ca_04").iterdir()
+    image.unlink()
+    code, said = check(tmp_path)
+    assert code == 1
+    assert "gt 2D can be read" in said
+    assert f"{image} is not there" in said
 
 
 def test_nothing_to_use(check, tmp_path):

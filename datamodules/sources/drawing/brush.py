@@ -35,29 +35,30 @@ def paint(
     boxes = np.concatenate([low, high], axis=1).clip(0, size).astype(np.int32)
     wide, tall = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     # the pixels of all boxes on end, so that one product serves all parts
-    part = np.repeat(np.arange(len(ends)), wide * tall)
-    stops = np.cumsum(wide * tall)
-    place = np.arange(len(part)) - (stops - wide * tall)[part]
-    row = place // wide[part]
-    column = place - row * wide[part]
-    x = (column + boxes[part, 0]).astype(np.float32) + 0.5
-    y = (row + boxes[part, 1]).astype(np.float32) + 0.5
-    cover, distance, colour = _fragments(part, x, y, ends, radii, scale, look, light, ambient)
+    counts = wide * tall
+    stops = np.cumsum(counts)
+    starts = stops - counts
+    held = np.stack([starts, wide, boxes[:, 0], boxes[:, 1]]).astype(np.int32)
+    start, width, left, top = np.repeat(held, counts, axis=1)
+    row, column = np.divmod(np.arange(stops[-1], dtype=np.int32) - start, width)
+    x = (column + left).astype(np.float32) + 0.5
+    y = (row + top).astype(np.float32) + 0.5
+    cover, distance, colour = _fragments(counts, x, y, ends, radii, scale, look, light, ambient)
 
     depth = np.full((size, size), np.inf, np.float32)
-    spans = np.stack([stops - wide * tall, stops], axis=1).tolist()
+    spans = np.stack([starts, stops], axis=1).tolist()
     for number in np.argsort(-ends[..., 2].mean(axis=1), kind="stable").tolist():
         left, top, right, bottom = boxes[number].tolist()
         block, shape = slice(*spans[number]), (bottom - top, right - left)
-        away, held = distance[block].reshape(shape), depth[top:bottom, left:right]
-        seen = cover[block].reshape(shape) * (away < held)
+        away, nearest = distance[block].reshape(shape), depth[top:bottom, left:right]
+        seen = cover[block].reshape(shape) * (away < nearest)
         window = canvas[:, top:bottom, left:right]
         window += seen * (colour[:, block].reshape(3, *shape) - window)
-        np.copyto(held, away, where=seen > 0.5)
+        np.copyto(nearest, away, where=seen > 0.5)
 
 
 def _fragments(
-    part: np.ndarray,
+    counts: np.ndarray,
     x: Float32,
     y: Float32,
     ends: Float32,
@@ -68,6 +69,8 @@ def _fragments(
     ambient: float,
 ) -> tuple[Float32, Float32, Float32]:
     """What parts show at pixels (N,): how much they cover, how far away, and colours (3, N).
+
+    The pixels are those of every part in turn, so many of each as `counts` says.
 
     A capsule is a ball that moves along its axis while its radius changes from one end's to the
     other's. Which ball shows at a pixel follows from the axis in closed form, even where it is seen
@@ -88,7 +91,7 @@ def _fragments(
         *(light[0] * axis_x + light[1] * axis_y, light[1] * axis_x - light[0] * axis_y),
         *(long * per_pixel, look.hems),
     )
-    held = np.stack(of_part).astype(np.float32)[:, part]
+    held = np.repeat(np.stack(of_part).astype(np.float32), counts, axis=1)
     x0, y0, z0, dx, dy, flat, deep, lean, r0, widening, lit_along, lit_across, rows, hem = held
 
     x -= x0
@@ -109,7 +112,8 @@ def _fragments(
     facing = (off * lit_along + across * lit_across) / radius - height * light[2]
     shade = np.float32(ambient) + np.maximum(facing, 0) * np.float32(1 - ambient)
     shade *= (1 - _OUTLINE) + _OUTLINE * height
-    material = look.materials.T[(place >= hem).view(np.int8), part]
+    before, beyond = np.repeat(look.materials.T.astype(np.int32), counts, axis=1)
+    material = np.where(place < hem, before, beyond)
     row, column = _cell(place * rows, cells), _cell(across * np.float32(per_pixel), cells)
     cell = (material * cells + row) * cells + column
     return cover, distance, patterns.reshape(3, -1).take(cell, axis=1) * shade

@@ -273,9 +273,10 @@ def test_2d_of_its_own_is_refused(human36m_files):
         SyntheticImages(Human36M(human36m_files.write())).read()
 
 
-def test_a_person_around_the_camera_is_drawn_all_the_same(motion):
+@pytest.mark.parametrize("root", [(0, 0, 0.3), (90, 0, 3)], ids=["at the camera", "beside it"])
+def test_people_who_stand_elsewhere_are_drawn_all_the_same(motion, root):
     held = SyntheticImages(motion, STRIDE).read()
-    held.images._roots[:] = [0, 0, 0.3]
+    held.images._roots[:] = root
     assert held.images.read(np.array([0, 1]), 48).shape == (2, 48, 48, 3)
 
 
