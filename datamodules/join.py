@@ -15,7 +15,8 @@ def join(trained: PoseSequences, tested: PoseSequences) -> PoseSequences:
     """Data to train on, and behind them data to test on, whose subjects get the prefix "test:".
 
     Splits are the training subjects of the first and the test subjects of the second, so that an
-    S1 of either is a person of its own. Keypoints keep their scores where both have them.
+    S1 of either is a person of its own. Keypoints keep their scores where both have them;
+    images are left out.
 
     Raises:
         DataError: the two have different skeletons.
@@ -40,4 +41,5 @@ def join(trained: PoseSequences, tested: PoseSequences) -> PoseSequences:
         title=f"{trained.title} -> {tested.title}",
         scenes={**trained.scenes, **{TESTED + who: kind for who, kind in tested.scenes.items()}},
         judged=np.concatenate(judged),
+        has_joints=trained.has_joints and tested.has_joints,
     )

@@ -25,6 +25,7 @@ class Stage:
     Attributes:
         name: of its folder.
         model: options of the model in which it differs from the config.
+        data: options of the protocol in which it differs.
         epochs: factor on the config's `trainer.max_epochs`.
         fresh: modules that take nothing over and keep the weights they were drawn with.
         frozen: modules that are not trained.
@@ -35,6 +36,7 @@ class Stage:
 
     name: str
     model: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
     epochs: float = 1.0
     fresh: list[str] = field(default_factory=list)
     frozen: list[str] = field(default_factory=list)
@@ -120,7 +122,9 @@ class _Plan:
 
     @property
     def options(self) -> list[str]:
-        options = {f"model.init_args.{name}": value for name, value in self.stage.model.items()}
+        stage = self.stage
+        options = {f"model.init_args.{name}": value for name, value in stage.model.items()}
+        options |= {f"data.init_args.{name}": value for name, value in stage.data.items()}
         options["trainer.max_epochs"] = self.epochs
         return [f"--{name}={value}" for name, value in options.items()]
 
@@ -145,13 +149,17 @@ def check_take_over(own: Weights, held: Weights, fresh: Sequence[str]) -> None:
         )
 
 
-def take_over(model: nn.Module, checkpoint: Path, fresh: Sequence[str]) -> None:
+def take_over(model: LightningModule, checkpoint: Path, fresh: Sequence[str]) -> None:
     """Load a stage's weights into the next stage's model, by name.
+
+    A model whose modules depend on the data shapes them by the checkpoint first.
 
     Raises:
         DataError: a module that is not fresh has other weights here than there.
     """
-    held = torch.load(checkpoint, weights_only=True, map_location="cpu")["state_dict"]
+    loaded = torch.load(checkpoint, weights_only=True, map_location="cpu")
+    model.on_load_checkpoint(loaded)
+    held = loaded["state_dict"]
     own = model.state_dict()
     check_take_over(own, held, fresh)
     model.load_state_dict({name: own[name] if _within(name, fresh) else held[name] for name in own})

@@ -1,10 +1,11 @@
 """How a method learns: one LightningModule a method, over plain networks."""
 
 from lightning_modules.dpcn import DPCN
+from lightning_modules.dpcn_images import ImageDPCN
 from lightning_modules.fc_baseline import FCBaseline
 from lightning_modules.lifter import PoseLifter
 from lightning_modules.rie import RIE
 from lightning_modules.srnet import SRNet
 from lightning_modules.temporal_conv import TemporalConv
 
-__all__ = ["DPCN", "RIE", "FCBaseline", "PoseLifter", "SRNet", "TemporalConv"]
+__all__ = ["DPCN", "RIE", "FCBaseline", "ImageDPCN", "PoseLifter", "SRNet", "TemporalConv"]

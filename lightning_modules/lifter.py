@@ -159,25 +159,30 @@ class PoseLifter(LightningModule):
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Add a batch to the errors."""
-        self._evaluate(batch)
+        self.evaluate(self.prepare(batch))
 
     def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Add a batch to the errors."""
-        self._evaluate(batch)
+        self.evaluate(self.prepare(batch))
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
         """The frame numbers (B,) and predicted joints (B, J, 3) of a batch, in metres."""
-        return {"index": batch["index"], "joints": self._lift_batch(batch)}
+        return {"index": batch["index"], "joints": self._lift_batch(self.prepare(batch))}
 
     def on_validation_epoch_end(self) -> None:
         """Log the errors over all ranks."""
-        self._log_errors("val")
+        self.log_errors("val")
 
     def on_test_epoch_end(self) -> None:
         """Log the errors over all ranks."""
-        self._log_errors("test")
+        self.log_errors("test")
 
-    def _evaluate(self, batch: dict[str, Tensor]) -> None:
+    def prepare(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What is evaluated and predicted of a batch; a method from images estimates keypoints."""
+        return batch
+
+    def evaluate(self, batch: dict[str, Tensor]) -> None:
+        """Add a prepared batch to the errors."""
         predicted = self._lift_batch(batch).double() * MILLIMETRES
         joints = batch["joints"].double() * MILLIMETRES
         places = {"index": batch["index"], "sequence": batch["sequence"]}
@@ -205,7 +210,8 @@ class PoseLifter(LightningModule):
             return lift(keypoints)
         return (lift(keypoints) + self._mirror(lift(self._mirror(keypoints)))) / 2
 
-    def _log_errors(self, stage: str) -> None:
+    def log_errors(self, stage: str) -> None:
+        """Log the errors as `stage/name`, and begin anew."""
         for grouping, errors in self._errors_by_grouping():
             for name, value in errors.compute().items():
                 if value.ndim == 0:

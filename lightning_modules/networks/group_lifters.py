@@ -4,6 +4,7 @@ import math
 
 from torch import Tensor, nn
 
+from lightning_modules.networks.martinez import POSE_UNIT
 from lightning_modules.networks.parts import PartBlocks, PartLinear
 
 
@@ -46,7 +47,7 @@ class GroupLifters(PartBlocks):
         """Lift keypoints (B, J, 2) to the groups' poses (B, n_t, n_g, 3), in metres."""
         own = keypoints[:, self.groups].flatten(2).movedim(1, 0)
         lifted = self.output(self.features(own.reshape(self.parts, -1, own.shape[2])))
-        return lifted.view(len(self.groups), len(keypoints), -1, 3).movedim(0, 1)
+        return POSE_UNIT * lifted.view(len(self.groups), len(keypoints), -1, 3).movedim(0, 1)
 
     def targets(self, joints: Tensor) -> Tensor:
         """The groups' true poses (B, n_t, n_g, 3) about their centres, of joints (B, J, 3)."""

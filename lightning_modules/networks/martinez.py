@@ -2,6 +2,10 @@
 
 from torch import Tensor, nn
 
+# metres; a joint's coordinates spread so far about their means. Weights drawn as He et al. propose put
+# out numbers of order 1, and the paper standardises its poses
+POSE_UNIT = 0.15
+
 
 class MartinezNetwork(nn.Module):
     """Lifts one frame: a linear layer, residual blocks of two linear layers, a linear layer.
@@ -36,8 +40,8 @@ class MartinezNetwork(nn.Module):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
     def forward(self, keypoints: Tensor) -> Tensor:
-        """Lift keypoints (B, J, 2) to joints (B, J, 3)."""
+        """Lift keypoints (B, J, 2) to joints (B, J, 3), in metres."""
         features = self.input(keypoints.flatten(1))
         for block in self.blocks:
             features = features + block(features)
-        return self.output(features).unflatten(1, (-1, 3))
+        return POSE_UNIT * self.output(features).unflatten(1, (-1, 3))

@@ -17,6 +17,8 @@ METHODS, PROTOCOLS, PRESETS = (
     for axis in ("methods", "protocols", "presets")
 )
 QUICK = {
+    "dpcn": "quick_dpcn",
+    "dpcn_images": "quick_dpcn_images",
     "fc_baseline": "quick",
     "rie": "quick_rie",
     "rie_end_to_end": "quick_rie",
@@ -52,9 +54,18 @@ def refused(capsys, args):
     return sentence
 
 
+# widths that a method has beside the one of TINY
+NARROW = {
+    "rie": {"latent": 16, "hidden": 32},
+    "dpcn": {"min_groups": 2},
+    "dpcn_images": {"image_size": 64, "stacks": 6, "features": 8, "depth": 1},
+}
+
+
 def fitted_and_tested(args, folder):
-    if any("rie" in arg for arg in args):
-        args = [*args, "--model.init_args.latent=16", "--model.init_args.hidden=32"]
+    for method, widths in NARROW.items():
+        if any(f"methods/{method}" in arg for arg in args):
+            args = [*args, *(f"--model.init_args.{name}={value}" for name, value in widths.items())]
     main(["fit", *args])
     checkpoint = max(folder.rglob("last.ckpt"), key=lambda path: path.stat().st_mtime_ns)
     main(["test", *args, f"--ckpt_path={checkpoint}"])
@@ -67,7 +78,15 @@ def fitted_and_tested(args, folder):
 @pytest.mark.parametrize("preset", ["quick", "paper"])
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_fits_and_tests(method, preset, tiny_motion, tmp_path):
-    chosen = configs(method, preset=QUICK[method] if preset == "quick" else preset)
+    images = method == "dpcn_images"
+    chosen = configs(
+        method,
+        source="synthetic_images" if images else "synthetic",
+        preset=QUICK[method] if preset == "quick" else preset,
+    )
+    if images:
+        (motion,) = tiny_motion
+        tiny_motion = [motion.replace("source.init_args", "source.init_args.source.init_args")]
     fitted_and_tested([*chosen, *tiny_motion, *TINY], tmp_path)
 
 

@@ -42,7 +42,8 @@ def metrics(folder):
 
 
 def test_every_source_has_files_here():
-    assert {*SOURCES, "synthetic"} == {path.stem for path in (CONFIGS / "sources").glob("*.yaml")}
+    images = {"synthetic_images", "h36m_images", "mpii"}
+    assert {*SOURCES, *images, "synthetic"} == {path.stem for path in (CONFIGS / "sources").glob("*.yaml")}
 
 
 @pytest.mark.parametrize("source", sorted({*SOURCES} - {"3dhp"}))

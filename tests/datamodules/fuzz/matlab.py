@@ -28,8 +28,8 @@ def pack_v73(variables, packing=(), libver="earliest", extra=lambda file: None):
     with h5py.File(stream, "w", userblock_size=512, libver=libver) as file:
         for name, array in variables.items():
             options = dict(packing) if np.size(array) else {}
-            if "chunks" in options and options["chunks"] == "small":
-                options["chunks"] = (3, *np.shape(array)[1:])
+            if options.get("chunks") == "small" and np.ndim(array):
+                options["chunks"] = (min(3, len(array)), *np.shape(array)[1:])
             if options.pop("maxshape", False):
                 options["maxshape"] = (None,) * np.ndim(array)
             file.create_dataset(name, data=array, **(options if np.ndim(array) else {}))
