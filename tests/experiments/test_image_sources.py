@@ -1,0 +1,108 @@
+"""Every config of a source with images: `lightning fit` and `test` on files in the public layouts."""
+
+import json
+
+import pytest
+import torch
+
+from experiments.cli import main
+from experiments.tables import CONFIGS
+from tests.datamodules.conftest import human36m_files  # noqa: F401
+from tests.datamodules.image_writers import write_human36m_images, write_mpii
+
+TINY = [
+    "--trainer.max_epochs=4",
+    "--trainer.enable_progress_bar=false",
+    "--trainer.enable_model_summary=false",
+    "--trainer.accelerator=cpu",
+    "--model.init_args.image_size=32",
+    "--model.init_args.features=8",
+    "--model.init_args.depth=1",
+]
+CHAIN = ["--trainer.limit_train_batches=2", "--model.init_args.width=8"]
+CHAIN += ["--model.init_args.min_groups=2", "--data.init_args.workers=2"]
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def configs(*names):
+    return [f"--config={CONFIGS / name}.yaml" for name in names]
+
+
+def source(**options):
+    return [f"--data.init_args.source.init_args.{key}={value}" for key, value in options.items()]
+
+
+def checkpoint(folder):
+    return max(folder.rglob("last.ckpt"), key=lambda path: path.stat().st_mtime_ns)
+
+
+def metrics(folder):
+    written = max(folder.glob("runs/version_*/metrics.json"), key=lambda p: p.stat().st_mtime_ns)
+    return json.loads(written.read_text())
+
+
+def test_an_estimator_of_mpii_is_what_the_chain_on_human36m_begins_with(
+    human36m_files,  # noqa: F811
+    tmp_path,
+):
+    mpii = [*source(root=write_mpii(tmp_path / "mpii")), "--data.init_args.batch_size=4"]
+    mpii = [*configs("methods/dpcn_estimator", "sources/mpii"), *mpii, *TINY]
+    mpii.append("--model.init_args.stacks=2")
+    main(["fit", *mpii])
+    estimator = checkpoint(tmp_path)
+    main(["test", *mpii, f"--ckpt_path={estimator}"])
+    held = metrics(tmp_path)
+    assert 0 < held["test/keypoint_error"] < 100
+    assert "test/bias/right_wrist" in held
+    # MPII has no spine
+    assert not {"test/mpjpe", "test/bias/spine"} & held.keys()
+    root = write_human36m_images(human36m_files, tmp_path / "images", 12)
+    chain = [
+        *configs("methods/dpcn_images", "sources/h36m_images", "presets/quick_dpcn_images"),
+        *source(root=root, images=tmp_path / "images", stride=12),
+        *TINY,
+        *CHAIN,
+        f"--model.init_args.estimator_weights={estimator}",
+    ]
+    main(["fit", *chain])
+    before = torch.load(estimator, weights_only=True)["state_dict"]
+    stages = [
+        torch.load(next(tmp_path.glob(f"runs/{number}-*/last.ckpt")), weights_only=True)
+        for number in (1, 2, 3)
+    ]
+    first, second, third = (stage["state_dict"] for stage in stages)
+    assert all(torch.isfinite(weight).all() for weight in third.values())
+    names = before.keys()
+    assert first.keys() == names
+    assert any(not torch.equal(before[name], first[name]) for name in names)
+    assert all(torch.equal(first[name], second[name]) for name in names)
+    fixed = [name for name in names if name.startswith(("estimator.stem", "estimator.stacks.0"))]
+    assert all(torch.equal(second[name], third[name]) for name in fixed)
+    moved = {name for name in second if not torch.equal(second[name], third[name])}
+    assert any(name.startswith("estimator.stacks.1") for name in moved)
+    assert any(name.startswith("network.lifters") for name in moved)
+    assert torch.equal(second["network.groups"], third["network.groups"])
+    main(["test", *chain, f"--ckpt_path={checkpoint(tmp_path)}"])
+    held = metrics(tmp_path)
+    assert 0 < held["test/pa_mpjpe"] < held["test/mpjpe"] < 2000
+    assert 0 < held["test/keypoint_error"] < 100
+
+
+def test_mpii_trains_no_lifting(tmp_path, capsys):
+    root = write_mpii(tmp_path / "mpii")
+    for method in ("methods/srnet", "methods/dpcn"):
+        with pytest.raises(SystemExit):
+            main(["fit", *configs(method, "sources/mpii"), *source(root=root)])
+        assert "2D keypoints alone" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_method_of_images_needs_images(capsys):
+    with pytest.raises(SystemExit):
+        main(["fit", *configs("methods/dpcn_images", "sources/synthetic")])
+    assert "SyntheticImages" in capsys.readouterr().err
