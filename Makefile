@@ -24,6 +24,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo '  DATA=synthetic | npz NPZ=dir NAME=cmu17 | cmu CMU=dir | h36m H36M=dir | humaneva HUMANEVA=dir'
+	@echo '  IMAGES=dir with DATA=h36m, for the tables that are made from images'
 	@echo '  TEST=3dhp MPI3DHP=dir, or any of the above: what the tables across data sets test on'
 	@echo '  PRESET=quick | paper   SEEDS=0,1,2   JOBS=runs at once   TABLE=$(TABLE)'
 
@@ -33,7 +34,7 @@ reproduce-table2: reproduce ## SRNet's Table 2: train, measure and judge its six
 reproduce: $(VENV)/ready ## any table: TABLE=name; goes on where it was stopped
 	$(BIN)/python -m experiments.reproduce $(TABLE) --data $(DATA) --preset $(PRESET) \
 		--seeds $(SEEDS) $(if $(JOBS),--jobs $(JOBS)) $(if $(ROOT),--root "$(ROOT)") $(if $(NAME),--name "$(NAME)") \
-		$(if $(TEST),--test-data $(TEST)) $(if $(TESTROOT),--test-root "$(TESTROOT)") \
+		$(if $(IMAGES),--images "$(IMAGES)") $(if $(TEST),--test-data $(TEST)) $(if $(TESTROOT),--test-root "$(TESTROOT)") \
 		$(if $(TESTNAME),--test-name "$(TESTNAME)")
 
 tables: $(VENV)/ready ## list the tables and their state

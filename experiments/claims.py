@@ -58,6 +58,7 @@ def judge(
             or larger in the columns of `higher`;
             `gain`, `better` and `worse` rows, and the columns `along` which their difference grows;
             `rise`, `rows`, and the columns `along` which their figures grow;
+            `below`, `rows`, `columns` and the `limit` that their figures stay below;
             `gains`, each `more` and `less` with a `better` and a `worse` row, `columns`: the one
             pair's difference is larger than the other's.
         figures: what was measured.
@@ -108,6 +109,10 @@ def _differences(
             for first, second in pairwise(rise["along"]):
                 growth = figure(row, second) - figure(row, first)
                 yield f"{row}, {second} against {first}", growth
+    if below := claim.get("below"):
+        for row in below["rows"]:
+            for column in below["columns"]:
+                yield f"{below['limit']} - {row}, {column}", below["limit"] - figure(row, column)
     for pair in claim.get("gains", ()):
         more, less = pair["more"], pair["less"]
         for column in pair["columns"]:

@@ -22,6 +22,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from datamodules import DataError
 from experiments.cli import one_sentence_for_mistakes
 from experiments.memory import keep_freed_memory
 from experiments.plan import load_other, load_rows, possible_trainings
@@ -135,6 +136,7 @@ def main(args: Sequence[str] | None = None) -> None:
     parser.add_argument("--test-data", choices=SOURCES, help="to test on, across data sets")
     parser.add_argument("--test-root", help="its folder")
     parser.add_argument("--test-name", help="its name")
+    parser.add_argument("--images", help="folder of Human3.6M's images, for tables from images")
     parser.add_argument("--preset", choices=PRESETS, default="quick")
     parser.add_argument("--seeds", type=_seeds, default=[0], help="such as 0,1,2")
     parser.add_argument("--jobs", type=int, help="runs at once; as many as cores for quick on CPU")
@@ -162,8 +164,16 @@ def main(args: Sequence[str] | None = None) -> None:
     keep_freed_memory()
     _quieten()
     with one_sentence_for_mistakes():
-        setting = Setting(options.data, tuple(given.items()), options.preset, other)
+        setting = Setting(
+            options.data, tuple(given.items()), options.preset, other, images=options.images
+        )
         table = load_table(options.table)
+        from_images = any(row.sources for row in table.rows.values())
+        if from_images and options.data == "h36m" and not options.images:
+            raise DataError(
+                f"{table.name} is made from images: name the folder of Human3.6M's with --images "
+                "(IMAGES=dir)."
+            )
         try:
             contents = reproduce(table, setting, options.seeds, options.results, jobs)
         except (KeyboardInterrupt, SystemExit):  # Lightning makes the second of the first

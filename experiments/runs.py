@@ -36,6 +36,7 @@ class Setting:
         preset: as the user names it; the table says which config in `configs/presets` it means.
         other: the source that the Cross-Dataset Protocol tests on; its config's when not given.
         other_fingerprint: of its data.
+        images: folder of Human3.6M's images, for rows that take images.
     """
 
     data: str
@@ -43,6 +44,7 @@ class Setting:
     preset: str
     other: Mapping[str, Any] | None = None
     other_fingerprint: str = ""
+    images: str | None = None
 
     def args(self, row: Row, protocol: str, options: Mapping[str, Any]) -> list[str]:
         """The command line of a row under one protocol: four configs and what they leave open.
@@ -53,9 +55,15 @@ class Setting:
             options: `data.init_args.…` or `model.init_args.…` -> value.
         """
         source = {**dict(self.source_args), **row.source}
-        given: dict[str, Any] = {
-            f"data.init_args.source.init_args.{key}": value for key, value in source.items()
-        }
+        place = "data.init_args.source.init_args"
+        if "source" in self.config(row, protocol)["data"]["init_args"]["source"].get(
+            "init_args", ()
+        ):
+            # pictures drawn of a source's motion
+            place += ".source.init_args"
+        given: dict[str, Any] = {f"{place}.{key}": value for key, value in source.items()}
+        if self.images and row.sources:
+            given[f"{place}.images"] = self.images
         if protocol == CROSS_DATASET and self.other:
             given["data.init_args.test_source"] = self.other
         configs = [f"--config={path}" for path in self._configs(row, protocol)]
@@ -69,12 +77,11 @@ class Setting:
         return merged
 
     def _configs(self, row: Row, protocol: str) -> list[Path]:
-        preset = row.presets.get(self.preset, self.preset)
         names = {
             "methods": row.method,
             "protocols": protocol,
-            "sources": self.data,
-            "presets": preset,
+            "sources": row.sources.get(self.data, self.data),
+            "presets": row.presets.get(self.preset, self.preset),
         }
         return [CONFIGS / axis / f"{name}.yaml" for axis, name in names.items()]
 

@@ -28,6 +28,7 @@ class Row:
     Attributes:
         method: name of a config in `configs/methods`.
         presets: preset that the user names -> config in `configs/presets`; itself where silent.
+        sources: data that the user names -> config in `configs/sources`, likewise.
         epochs: factor on the epochs of method and preset.
         data: the one source that can give the row its data; any when not given.
         source: options of the source, such as the detector of its keypoints.
@@ -38,6 +39,7 @@ class Row:
 
     method: str
     presets: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
     epochs: float = 1.0
     data: str | None = None
     source: Mapping[str, str] = field(default_factory=dict)
@@ -167,7 +169,8 @@ def load_table(name: str) -> Table:
     if name not in table_names():
         raise DataError(f"There is no table {name!r}: choose one of {', '.join(table_names())}.")
     held = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
-    common = {"method": held.pop("method"), "presets": held.pop("presets", {})}
+    common = {"method": held.pop("method")}
+    common |= {axis: held.pop(axis, {}) for axis in ("presets", "sources")}
     held["rows"] = {key: _row(common | each) for key, each in held["rows"].items()}
     held["columns"] = {key: _measurement(each) for key, each in held["columns"].items()}
     held["curves"] = {key: _curve(each) for key, each in held.get("curves", {}).items()}

@@ -74,6 +74,15 @@ def test_a_rise_compares_a_rows_own_columns(step, verdict):
     assert judged["detail"].startswith(f"A, d against c: {step:+.1f}")
 
 
+@pytest.mark.parametrize(("height", "verdict"), [(0.5, "holds"), (1.5, "reversed")])
+def test_a_limit_is_compared_with_the_figures(height, verdict):
+    seeds = np.array([0.0, 0.01, 0.02])
+    claim = {"text": "", "below": {"rows": ["A"], "columns": ["c"], "limit": 1.0}}
+    judged = judge(claim, {"A": {"c": height + seeds}})
+    assert judged["verdict"] == verdict
+    assert judged["detail"].startswith("1.0 - A, c")
+
+
 @given(st.lists(st.lists(st.floats(10, 99, width=16), min_size=4, max_size=4), min_size=2))
 def test_gains_are_compared_by_the_paired_t_test(seeds):
     a, b, c, d = np.array(seeds).T

@@ -1,4 +1,4 @@
-"""Every config of a source with images: `lightning fit` and `test` on files in the public layouts."""
+"""Every source config with images: `lightning fit` and `test` on files in the public layouts."""
 
 import json
 

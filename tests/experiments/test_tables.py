@@ -41,6 +41,10 @@ def test_a_table_speaks_of_rows_and_columns_that_it_has(name):
                 elif kind == "rise":
                     rows |= set(part["rows"])
                     columns |= set(part["along"])
+                elif kind == "below":
+                    assert isinstance(part["limit"], float)
+                    rows |= set(part["rows"])
+                    columns |= set(part["columns"])
                 elif kind == "gains":
                     rows |= {*part["more"].values(), *part["less"].values()}
                     columns |= set(part["columns"])
@@ -59,6 +63,8 @@ def test_a_table_names_configs_that_there_are(name):
         assert (CONFIGS / f"methods/{row.method}.yaml").exists()
         for word in ("quick", "paper"):
             assert (CONFIGS / f"presets/{row.presets.get(word, word)}.yaml").exists()
+        for source in row.sources.values():
+            assert (CONFIGS / f"sources/{source}.yaml").exists()
     trainings = [training for row in table.rows for training in table.trainings(row)]
     for named in [*table.measurements, *trainings]:
         if named.protocol == "training":
