@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from datamodules.errors import DataError
-from datamodules.pose_data import Frames
+from datamodules.picks import Frames
 from datamodules.protocols.subject import SubjectProtocol
 from datamodules.sources.source import Source
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from datamodules.join import TESTED, join
-from datamodules.pose_data import Frames
+from datamodules.picks import Frames
 from datamodules.protocols.subject import SubjectProtocol
 from datamodules.sequences import PoseSequences
 from datamodules.sources.source import Source

@@ -8,7 +8,7 @@ from scipy.ndimage import maximum_filter1d
 from torch import Tensor
 
 from datamodules.errors import DataError
-from datamodules.pose_data import Frames
+from datamodules.picks import Frames
 from datamodules.protocols.subject import SubjectProtocol
 from datamodules.sequences import PoseSequences
 from datamodules.sources.source import Source

@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.pose_data import Frames
+from datamodules.picks import Frames
 from datamodules.protocols.subject import SubjectProtocol
 from datamodules.protocols.tenths import TENTHS, tenths
 from datamodules.sequences import PoseSequences
