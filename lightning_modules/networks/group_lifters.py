@@ -45,9 +45,11 @@ class GroupLifters(PartBlocks):
 
     def forward(self, keypoints: Tensor) -> Tensor:
         """Lift keypoints (B, J, 2) to the groups' poses (B, n_t, n_g, 3), in metres."""
+        (count, size), batch = self.groups.shape, len(keypoints)
         own = keypoints[:, self.groups].flatten(2).movedim(1, 0)
-        lifted = self.output(self.features(own.reshape(self.parts, -1, own.shape[2])))
-        return POSE_UNIT * lifted.view(len(self.groups), len(keypoints), -1, 3).movedim(0, 1)
+        rows = own.reshape(self.parts, count * batch // self.parts, 2 * size)
+        lifted = self.output(self.features(rows)).view(count, batch, size, 3)
+        return POSE_UNIT * lifted.movedim(0, 1)
 
     def targets(self, joints: Tensor) -> Tensor:
         """The groups' true poses (B, n_t, n_g, 3) about their centres, of joints (B, J, 3)."""

@@ -106,3 +106,28 @@ def test_a_method_of_images_needs_images(capsys):
     with pytest.raises(SystemExit):
         main(["fit", *configs("methods/dpcn_images", "sources/synthetic")])
     assert "SyntheticImages" in capsys.readouterr().err
+
+
+def test_any_number_of_ranks_gives_the_same_figures(tiny_motion, tmp_path):
+    """From images, trained by two ranks; batches that do not come out even."""
+    (motion,) = tiny_motion
+    args = [
+        *configs("methods/dpcn_images", "sources/synthetic_images", "presets/quick_dpcn_images"),
+        motion.replace("source.init_args", "source.init_args.source.init_args"),
+        *source(stride=12),
+        *TINY,
+        *CHAIN,
+        "--data.init_args.workers=0",
+        "--data.init_args.eval_batch_size=100",
+    ]
+    ranks = ["--trainer.devices=2", "--trainer.strategy=ddp_fork"]
+    main(["fit", *args, *ranks])
+    args.append(f"--ckpt_path={checkpoint(tmp_path)}")
+    main(["test", *args, "--trainer.devices=1"])
+    alone = metrics(tmp_path)
+    main(["test", *args, *ranks])
+    together = metrics(tmp_path)
+    assert alone.keys() == together.keys()
+    assert {"test/mpjpe", "test/keypoint_error", "test/bias/hip"} < alone.keys()
+    for name, figure in alone.items():
+        assert together[name] == pytest.approx(figure, abs=1e-9, rel=0, nan_ok=True), name

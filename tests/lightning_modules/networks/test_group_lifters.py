@@ -59,3 +59,9 @@ def test_targets_are_the_groups_true_poses_about_their_centres():
     for pose, own in zip(joints, targets, strict=True):
         for group, target in zip(GROUPS, own, strict=True):
             torch.testing.assert_close(target, pose[group] - pose[group].mean(0))
+
+
+def test_a_rank_without_frames_gets_none():
+    for shared in (True, False):
+        lifters = GroupLifters(GROUPS, width=4, shared=shared).eval()
+        assert lifters(torch.zeros(0, 6, 2)).shape == (0, 3, 4, 3)
