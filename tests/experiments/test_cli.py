@@ -19,6 +19,7 @@ METHODS, PROTOCOLS, PRESETS = (
 QUICK = {
     "dpcn": "quick_dpcn",
     "dpcn_images": "quick_dpcn_images",
+    "dpcn_two_step": "quick_dpcn_two_step",
     "fc_baseline": "quick",
     "rie": "quick_rie",
     "rie_end_to_end": "quick_rie",
@@ -59,7 +60,15 @@ NARROW = {
     "rie": {"latent": 16, "hidden": 32},
     "dpcn": {"min_groups": 2},
     "dpcn_images": {"image_size": 64, "stacks": 6, "features": 8, "depth": 1},
+    "dpcn_two_step": {"image_size": 64, "stacks": 6, "features": 8, "depth": 1},
 }
+FROM_IMAGES = ("dpcn_images", "dpcn_two_step")
+
+
+def drawn(motion):
+    """The options of a motion that pictures are drawn of."""
+    inner = "source.init_args.source.init_args"
+    return [option.replace("source.init_args", inner) for option in motion]
 
 
 def fitted_and_tested(args, folder):
@@ -78,22 +87,26 @@ def fitted_and_tested(args, folder):
 @pytest.mark.parametrize("preset", ["quick", "paper"])
 @pytest.mark.parametrize("method", sorted({*METHODS} - {"dpcn_estimator"}))
 def test_every_method_fits_and_tests(method, preset, tiny_motion, tmp_path):
-    images = method == "dpcn_images"
+    images = method in FROM_IMAGES
     chosen = configs(
         method,
         source="synthetic_images" if images else "synthetic",
         preset=QUICK[method] if preset == "quick" else preset,
     )
     if images:
-        (motion,) = tiny_motion
-        tiny_motion = [motion.replace("source.init_args", "source.init_args.source.init_args")]
+        tiny_motion = drawn(tiny_motion)
     fitted_and_tested([*chosen, *tiny_motion, *TINY], tmp_path)
 
 
 @pytest.mark.parametrize("preset", sorted({*PRESETS} - {"paper", *QUICK.values()}))
 def test_every_other_preset_fits_and_tests(preset, tiny_motion, tmp_path):
-    method = "srnet" if preset == "quick_action" else "rie_end_to_end"
-    args = configs(method, preset=preset)
+    images = [method for method in FROM_IMAGES if preset.endswith(method)]
+    (method,) = images or ["srnet" if preset == "quick_action" else "rie_end_to_end"]
+    if preset == "paper_dpcn_humaneva":
+        method = "dpcn"
+    args = configs(method, "subject", "synthetic_images" if images else "synthetic", preset)
+    if images:
+        tiny_motion = [*drawn(tiny_motion), "--data.init_args.source.init_args.stride=6"]
     fitted_and_tested([*args, *tiny_motion, *TINY], tmp_path)
 
 

@@ -8,7 +8,9 @@ import torch
 from experiments.cli import main
 from experiments.tables import CONFIGS
 from tests.datamodules.conftest import human36m_files  # noqa: F401
+from tests.datamodules.fuzz.targets import TARGETS, write
 from tests.datamodules.image_writers import write_human36m_images, write_mpii
+from tests.experiments.test_cli import drawn
 
 TINY = [
     "--trainer.max_epochs=4",
@@ -93,6 +95,24 @@ def test_an_estimator_of_mpii_is_what_the_chain_on_human36m_begins_with(
     assert 0 < held["test/keypoint_error"] < 100
 
 
+@pytest.mark.parametrize(
+    ("name", "files", "own"),
+    [("npz", "pose_npz", {"name": "own"}), ("cmu", "amc", {"test_subjects": "[S02]"})],
+)
+def test_pictures_are_drawn_of_any_motion(name, files, own, tmp_path):
+    write(TARGETS[files].valid(), tmp_path / "data")
+    args = [
+        *configs("methods/dpcn_images", f"sources/{name}_images", "presets/quick_dpcn_images"),
+        *drawn(source(root=tmp_path / "data", **own)),
+        *source(stride=2),
+        *TINY,
+        *CHAIN,
+    ]
+    main(["fit", *args])
+    main(["test", *args, f"--ckpt_path={checkpoint(tmp_path)}"])
+    assert 0 < metrics(tmp_path)["test/keypoint_error"] < 100
+
+
 def test_mpii_trains_no_lifting(tmp_path, capsys):
     root = write_mpii(tmp_path / "mpii")
     for method in ("methods/srnet", "methods/dpcn"):
@@ -110,10 +130,9 @@ def test_a_method_of_images_needs_images(capsys):
 
 def test_any_number_of_ranks_gives_the_same_figures(tiny_motion, tmp_path):
     """From images, trained by two ranks; batches that do not come out even."""
-    (motion,) = tiny_motion
     args = [
         *configs("methods/dpcn_images", "sources/synthetic_images", "presets/quick_dpcn_images"),
-        motion.replace("source.init_args", "source.init_args.source.init_args"),
+        *drawn(tiny_motion),
         *source(stride=12),
         *TINY,
         *CHAIN,

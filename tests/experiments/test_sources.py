@@ -43,7 +43,7 @@ def metrics(folder):
 
 def test_every_source_has_files_here():
     # test_image_sources.py
-    images = {"synthetic_images", "h36m_images", "mpii"}
+    images = {"synthetic_images", "npz_images", "cmu_images", "h36m_images", "mpii"}
     assert {*SOURCES, *images, "synthetic"} == {
         path.stem for path in (CONFIGS / "sources").glob("*.yaml")
     }

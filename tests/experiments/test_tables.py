@@ -83,6 +83,7 @@ def test_every_row_can_be_built_and_every_measurement_carried_out(name):
             cli = runs.PoseCLI(run.args, run=False)
             for option, value in held.options.items():
                 assert cli.model.hparams[option] == value
+            assert cli.config_init.stages == run.stages
             for option, value in training.set.items():
                 assert getattr(cli.datamodule, option) == value
             assert cli.config["seed_everything"] == 3
