@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks import data, networks, rie
+from benchmarks import data, dpcn, networks, rie
 from benchmarks.official import recognised
 from experiments.memory import keep_freed_memory
 
@@ -30,6 +30,7 @@ def main() -> None:
     parts = (
         networks.measure(refs.get("SRNet")),
         rie.measure(refs.get("RIE")),
+        dpcn.measure(),
         data.measure(options.ref),
     )
     for part in parts:

@@ -22,7 +22,7 @@ class Consensus(nn.Module):
     A G = P(F + N - U), then N = shrink(A G - F + U, k) and U = A G - F + U - N, where A G is
     over-relaxed. Here one variable S = A G - F + U holds all: U is its part within the ball of k, N
     the rest. F - P F is all of F that the iterations see, so that single precision suffices. k is
-    half the median residual of the least squares, pose by pose.
+    half the median residual of the least squares, pose by pose, and the unit that S is held in.
 
     Args:
         groups: (n_t, n_g) joints of each group.
@@ -40,6 +40,7 @@ class Consensus(nn.Module):
 
     groups: Tensor
     merge: Tensor
+    means: Tensor
 
     def __init__(
         self,
@@ -70,6 +71,8 @@ class Consensus(nn.Module):
         self.register_buffer(
             "merge", (torch.linalg.pinv(laplacian) @ centred).float(), persistent=False
         )
+        # (n_t, n): the mean of a pose over each group
+        self.register_buffer("means", (members / size).float(), persistent=False)
 
     @torch.no_grad()
     def forward(self, poses: Tensor) -> Tensor:
@@ -87,69 +90,63 @@ class Consensus(nn.Module):
         The mean of its squares is L_aggre (Eq. 12) with the consensus as X: a closed form, and
         differentiable.
         """
-        rows = poses.movedim(0, -1).flatten(0, 1).flatten(1)
+        rows = poses.permute(3, 1, 2, 0).flatten(1, 2)
         unexplained = rows - self._fit(rows, self._least_squares(rows))
-        return unexplained.unflatten(0, self.groups.shape).unflatten(2, (3, -1)).movedim(-1, 0)
+        return unexplained.unflatten(1, self.groups.shape).permute(3, 1, 2, 0)
 
     def _merged(self, poses: Tensor) -> Tensor:
-        rows = poses.movedim(0, -1).flatten(0, 1).flatten(1)
+        rows = poses.permute(3, 1, 2, 0).flatten(1, 2).contiguous()
         pose = self._least_squares(rows)
         if self.norm != "l2":
-            rest = rows - self._fit(rows, pose)
-            pose = pose + self.merge.to(rows) @ self._solve(rest.unflatten(1, (3, -1))).flatten(1)
-        return pose.unflatten(1, (3, -1)).movedim(-1, 0)
+            pose = pose + self.merge.to(rows) @ self._solve(rows - self._fit(rows, pose))
+        return pose.permute(2, 1, 0)
 
     def _least_squares(self, rows: Tensor) -> Tensor:
-        """(m, 3 B) to (n, 3 B); the second step brings what the matrix's rounding left out."""
+        """(3, m, B) to (3, n, B); the second step brings what the matrix's rounding left out."""
         merge = self.merge.to(rows)
         pose = merge @ rows
         return pose + merge @ (rows - self._fit(rows, pose))
 
     def _fit(self, rows: Tensor, pose: Tensor) -> Tensor:
-        """P rows: the pose at every group's joints, and the group's translation; (m, 3 B)."""
-        fit = pose.index_select(0, self.groups.flatten()).view(*self.groups.shape, -1)
-        return fit.add((rows.view_as(fit) - fit).mean(1, keepdim=True)).flatten(0, 1)
+        """P rows: the pose at every group's joints, and the group's translation; (3, m, B)."""
+        shifts = rows.unflatten(1, self.groups.shape).mean(2) - self.means.to(rows) @ pose
+        fit = pose.index_select(1, self.groups.flatten()).unflatten(1, self.groups.shape)
+        return fit.add_(shifts[:, :, None]).flatten(1, 2)
 
     def _solve(self, rest: Tensor) -> Tensor:
-        """N - U at the optimum, for what the least squares leave (m, 3, B)."""
-        typical = _lengths(rest).flatten(0, 1).median(0).values
+        """N - U at the optimum, for what the least squares leave (3, m, B)."""
+        lengths = _squares(rest).sqrt_()
         # most rows may agree to the last bit, which says nothing of how far the others are
-        radius = torch.maximum(typical / 2, _lengths(rest).flatten(0, 1).amax(0) / 100)
-        radius = radius.clamp_min(torch.finfo(rest.dtype).tiny)
-        solved = torch.empty_like(rest)
-        places, shift = torch.arange(rest.shape[2], device=rest.device), -self.relaxation * rest
-        s, step = torch.zeros_like(rest), 0
+        unit = torch.maximum(lengths.median(0).values / 2, lengths.amax(0) / 100)
+        unit = unit.clamp_min(torch.finfo(rest.dtype).tiny)
+        solved, half = torch.empty_like(rest), self.relaxation / 2
+        places, shift = torch.arange(rest.shape[2], device=rest.device), -2 * half * rest / unit
+        s, step, merge = torch.zeros_like(rest), 0, self.merge.to(rest)
+        pulled = torch.empty_like(s)
         while len(places):
             step += 1
-            inside = self._inside(s, radius)
-            pulled = torch.mul(s, 1 - 2 * inside).flatten(1)
-            fit = self._fit(pulled, self.merge.to(s) @ pulled).view_as(s)
-            before = s
-            s = torch.addcmul(
-                torch.add(shift, fit, alpha=self.relaxation),
-                s,
-                inside.mul_(self.relaxation).add_(1 - self.relaxation),
-            )
-            if step % _CHECKED_EVERY and step < self.max_iterations:
+            factor = self._factor(s)
+            torch.mul(s, factor, out=pulled)
+            checked = step % _CHECKED_EVERY == 0 or step >= self.max_iterations
+            before = s.clone() if checked else s
+            torch.addcmul(shift, s, factor.mul_(-half).add_(1 - half), out=s)
+            s.add_(self._fit(pulled, merge @ pulled), alpha=2 * half)
+            if not checked:
                 continue
-            moved = _lengths(s - before).flatten(0, 1).amax(0)
-            going = moved > 2 * self.tolerance * radius
-            if step >= self.max_iterations:
-                going = torch.zeros_like(going)
+            moved = _squares(before.sub_(s)).amax(0)
+            going = (moved > (2 * self.tolerance) ** 2) & (step < self.max_iterations)
             if not going.all():
-                solved[:, :, places[~going]] = self._split(s, radius)[:, :, ~going]
-                places, radius = places[going], radius[going]
+                done = s[:, :, ~going]
+                solved[:, :, places[~going]] = done * self._factor(done)
+                places = places[going]
                 s, shift = s[:, :, going].contiguous(), shift[:, :, going].contiguous()
-        return solved
+                pulled = torch.empty_like(s)
+        return solved.mul_(unit)
 
-    def _inside(self, s: Tensor, radius: Tensor) -> Tensor:
-        """Factor that brings each row, or each coordinate, into the ball of the radius."""
-        lengths = _lengths(s) if self.norm == "l21" else s.abs()
-        return radius / torch.maximum(lengths, radius)
-
-    def _split(self, s: Tensor, radius: Tensor) -> Tensor:
-        """N - U of S = N + U."""
-        return s * (1 - 2 * self._inside(s, radius))
+    def _factor(self, s: Tensor) -> Tensor:
+        """What takes S = N + U to N - U: of each row, or of each coordinate."""
+        squares = _squares(s) if self.norm == "l21" else s.square()
+        return squares.clamp_min_(1).rsqrt_().mul_(-2).add_(1)
 
 
 def check_connected(groups: Tensor, num_joints: int) -> None:
@@ -173,7 +170,7 @@ def check_connected(groups: Tensor, num_joints: int) -> None:
         )
 
 
-def _lengths(rows: Tensor) -> Tensor:
-    """Lengths (m, 1, B) of (m, 3, B): several times as fast as `norm` over a strided dimension."""
-    x, y, z = rows.unbind(1)
-    return (x * x).addcmul_(y, y).addcmul_(z, z).sqrt_()[:, None]
+def _squares(rows: Tensor) -> Tensor:
+    """Squared lengths (m, B) of (3, m, B): several times as fast as `norm` over that dimension."""
+    x, y, z = rows
+    return (x * x).addcmul_(y, y).addcmul_(z, z)
