@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-# metres; a joint's coordinates spread so far about their means. Weights drawn as He et al. propose put
-# out numbers of order 1, and the paper standardises its poses
+# metres; a joint's coordinates spread so far about their means. Weights drawn as He et al. propose
+# put out numbers of order 1, and the paper standardises its poses
 POSE_UNIT = 0.15
 
 
