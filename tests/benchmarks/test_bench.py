@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks import __main__, data, networks, rie, timing
+from benchmarks import __main__, data, dpcn, networks, rie, timing
 from benchmarks.official import official_network
 from benchmarks.official_loader import official_batches
 from benchmarks.plain import plain_copy
@@ -30,11 +30,21 @@ def test_bench_prints_ratios(monkeypatch, capsys, tmp_path):
         monkeypatch.setattr(rie, name, value)
     for name, value in {"POSES": 400, "SOME": 10, "BATCH": 8, "BATCHES": 2}.items():
         monkeypatch.setattr(data, name, value)
+    for name, value in {"PAIRS": 1, "WIDTH": 6, "SIZES": (17,)}.items():
+        monkeypatch.setattr(dpcn, name, value)
     source = data.SyntheticMocap
     monkeypatch.setattr(data, "SyntheticMocap", lambda: source(frames=9))
     __main__.main()
     printed = capsys.readouterr().out
-    for what in ("FC's step", "batched", "occurrence", "27-frame", "memory"):
+    for what in (
+        "FC's step",
+        "batched",
+        "occurrence",
+        "27-frame",
+        "memory",
+        "consensus",
+        "lifters",
+    ):
         assert what in printed
 
 
