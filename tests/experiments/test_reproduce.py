@@ -19,6 +19,12 @@ def run(folder, *args):
     return json.loads((folder / "srnet-table2/table.json").read_text())
 
 
+def run_as_from_a_shell(*args):
+    # whoever started the tests in the background has them ignore Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    run(*args)
+
+
 def test_a_table_is_complete_and_says_what_it_is(tiny, capsys):
     contents = run(tiny / "results", "--seeds=0,1")
     table = load_table("srnet-table2")
@@ -67,7 +73,7 @@ def test_stopped_and_started_again_it_ends_with_the_same_table(jobs, tiny):
     context = multiprocessing.get_context("fork")
     # within another run each
     for progress, stop, code in ((2, signal.SIGKILL, -signal.SIGKILL), (4, signal.SIGINT, 130)):
-        child = context.Process(target=run, args=(folder, f"--jobs={jobs}"))
+        child = context.Process(target=run_as_from_a_shell, args=(folder, f"--jobs={jobs}"))
         child.start()
         while len(list(folder.glob("runs/*/metrics.json"))) < progress:
             assert child.is_alive()
