@@ -15,7 +15,7 @@ from datamodules.safe_npz import load_npz
 from datamodules.sequences import PoseSequences
 from datamodules.skeletons import HUMANEVA15
 from datamodules.sources.coco import from_coco
-from datamodules.sources.labels import LONGEST_NAME
+from datamodules.sources.labels import is_name
 from datamodules.sources.layout import entry, read_views
 from datamodules.sources.source import Source
 from datamodules.views import assemble
@@ -110,8 +110,9 @@ def _is_coco(contents: Mapping[str, Any], name: str) -> bool:
     metadata = contents.get("metadata")
     layout = metadata.get("layout_name") if isinstance(metadata, dict) else None
     if not isinstance(layout, str) or layout not in ("humaneva15", "coco"):
+        other = repr(layout) if is_name(layout) else "unnamed"
         raise DataError(
-            f"{name} holds keypoints in the {repr(layout)[:LONGEST_NAME]} joint order, but "
+            f"{name} holds keypoints in the {other} joint order, but "
             "'humaneva15' or 'coco' is needed, named by metadata['layout_name']."
         )
     return layout == "coco"
