@@ -170,7 +170,7 @@ BROKEN = {
     "a hole": (put(WORLD, lambda a: np.where(a == a[3, 2], np.nan, a)), "not finite from frame 3"),
     "fewer frames in 2D": (put(PIXELS, lambda seen: [p[:9] for p in seen]), "9 frames of 2D"),
     "normalised": (put(PIXELS, lambda seen: [p / 640 for p in seen]), "they look normalised"),
-    "no layout": (put(LAYOUT, lambda _: None), "in the None joint order, but 'humaneva15'"),
+    "no layout": (put(LAYOUT, lambda _: None), "in the unnamed joint order, but 'humaneva15'"),
     "20 joints in 2D": (put(LAYOUT, lambda _: "humaneva20"), "in the 'humaneva20' joint order"),
     "said to be COCO": (put(LAYOUT, lambda _: "coco"), "15 keypoints, but COCO has 17"),
     "no list": (put(PIXELS, lambda _: 3), "a list of one array a camera is needed"),
