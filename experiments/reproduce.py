@@ -153,6 +153,8 @@ def main(args: Sequence[str] | None = None) -> None:
         other.setdefault("init_args", {}).update(
             _source(parser, options, options.test_data, "test_")
         )
+    if options.images and options.data != "h36m":
+        parser.error(f"--images is not needed for {options.data}")
     on_gpu = torch.cuda.is_available()
     if on_gpu and (options.jobs or 1) > 1:
         parser.error("--jobs is for runs without a GPU, which takes them one by one")

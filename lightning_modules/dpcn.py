@@ -10,7 +10,12 @@ from torch import Tensor, nn
 from lightning_modules.lifter import PoseLifter
 from lightning_modules.networks.consensus import Consensus, Norm
 from lightning_modules.networks.group_lifters import GroupLifters
-from lightning_modules.networks.joint_groups import Scaling, sample_groups, similarity
+from lightning_modules.networks.joint_groups import (
+    Scaling,
+    check_sizes,
+    sample_groups,
+    similarity,
+)
 
 Aggregation = Literal["consensus", "truth"]
 
@@ -44,8 +49,9 @@ class DPCN(PoseLifter):
         kwargs: of PoseLifter.
 
     Raises:
-        ValueError: a receptive field of several frames, or an unknown option; at the beginning of a
-            fit, group options that do not go with the skeleton.
+        ValueError: a receptive field of several frames, an unknown option, or groups that cannot be
+            drawn from the skeleton.
+        MisconfigurationException: at the beginning of a fit, groups that do not hang together.
     """
 
     def __init__(
@@ -73,7 +79,9 @@ class DPCN(PoseLifter):
             )
         if aggregation not in (None, *get_args(Aggregation)):
             raise ValueError(f"There is no aggregation {aggregation!r}: choose consensus or truth.")
-        self.group_size = group_size or len(self.skeleton.joints) - 1
+        num_joints = len(self.skeleton.joints)
+        self.group_size = num_joints - 1 if group_size is None else group_size
+        check_sizes(num_joints, self.group_size, min_groups)
         self.similarity_weight = similarity_weight
         self.min_groups = min_groups
         self.scaling = scaling
@@ -137,7 +145,10 @@ class DPCN(PoseLifter):
 
     def _build(self, groups: Tensor) -> None:
         lifters = GroupLifters(groups, **self.lifter)
-        consensus = Consensus(groups, len(self.skeleton.joints), self.norm)
+        try:
+            consensus = Consensus(groups, len(self.skeleton.joints), self.norm)
+        except ValueError as error:
+            raise MisconfigurationException(str(error)) from error
         self.network = ConsensusNetwork(lifters, consensus).to(self.device)
 
 

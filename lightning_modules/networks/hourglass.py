@@ -181,10 +181,6 @@ class StackedHourglass(nn.Module):
                 f"multiples of {self.multiple}: choose another image size or a smaller depth."
             )
 
-    def first_modules(self, count: int) -> list[str]:
-        """Names of the stem and the first `count` stacks: DPCN's last stage freezes five."""
-        return ["stem", *(f"stacks.{number}" for number in range(count))]
-
 
 def flip_averaged(estimator: nn.Module, image: Tensor, mirror: Sequence[int]) -> Tensor:
     """The last stack's heatmaps, averaged with those of the mirrored image, mirrored back.

@@ -41,6 +41,21 @@ def similarity(joints: Tensor, scaling: Scaling = "mean") -> Tensor:
     return squares.mean(0) * (1e6 if scaling == "millimetres" else 1)
 
 
+def check_sizes(num_joints: int, size: int, least: int) -> None:
+    """Check that groups of `size` joints can be drawn, until every joint is in `least` of them.
+
+    Raises:
+        ValueError: groups larger than the skeleton or of a single joint, or none asked for.
+    """
+    if not 2 <= size <= num_joints:
+        raise ValueError(
+            f"Joint groups of {size} cannot be drawn from {num_joints} joints: choose n_g from 2 "
+            f"to {num_joints}."
+        )
+    if least < 1:
+        raise ValueError(f"Every joint has to be in some group: choose m_g from 1 on, not {least}.")
+
+
 def sample_groups(
     apart: Tensor, size: int, lam: float = 10.0, least: int = 10, seed: int = 0
 ) -> Tensor:
@@ -63,13 +78,7 @@ def sample_groups(
         ValueError: groups larger than the skeleton or of a single joint, or none asked for.
     """
     num_joints = len(apart)
-    if not 2 <= size <= num_joints:
-        raise ValueError(
-            f"Joint groups of {size} cannot be drawn from {num_joints} joints: choose n_g from 2 "
-            f"to {num_joints}."
-        )
-    if least < 1:
-        raise ValueError(f"Every joint has to be in some group: choose m_g from 1 on, not {least}.")
+    check_sizes(num_joints, size, least)
     generator = torch.Generator().manual_seed(seed)
     groups: list[Tensor] = []
     counts = torch.zeros(num_joints, dtype=torch.int64)

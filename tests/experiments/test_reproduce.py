@@ -136,6 +136,8 @@ def _measured(checkpoint):
         (["srnet-table2", "--data=cmu", "--root=nowhere"], "nowhere"),
         (["srnet-table2", "--data=npz", "--root=."], "--name must be given"),
         (["srnet-table2", "--data=synthetic", "--root=."], "--root is not needed"),
+        (["dpcn-table5", "--images=."], "--images is not needed for synthetic"),
+        (["dpcn-table5", "--data=h36m", "--root=nowhere"], "--images (IMAGES=dir)"),
         (["srnet-table2", "--seeds=one"], "--seeds"),
     ],
 )

@@ -144,11 +144,19 @@ def test_the_norm_is_the_consensus_alone(motion):
     [
         ({"receptive_field": 27}, "single frames"),
         ({"aggregation": "pose"}, "consensus or truth"),
+        ({"group_size": 18}, "n_g from 2 to 17"),
+        ({"group_size": 0}, "n_g from 2 to 17"),
+        ({"min_groups": 0}, "m_g from 1 on"),
     ],
 )
 def test_options_that_do_not_go_are_refused(options, words):
     with pytest.raises(ValueError, match=words):
         DPCN(**options)
+
+
+def test_groups_that_do_not_hang_together_are_told_in_one_sentence(motion):
+    with pytest.raises(MisconfigurationException, match="draw more or larger groups"):
+        fitted(DPCN(width=8, group_size=2, min_groups=1, similarity_weight=1e6), motion)
 
 
 def test_without_a_fit_there_is_nothing_to_lift_with():
