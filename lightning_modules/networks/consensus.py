@@ -49,7 +49,7 @@ class Consensus(nn.Module):
         norm: Norm = "l21",
         tolerance: float = 1e-5,
         max_iterations: int = 2000,
-        relaxation: float = 1.7,
+        relaxation: float = 1.8,
     ) -> None:
         super().__init__()
         if norm not in get_args(Norm):
