@@ -9,6 +9,7 @@ from datamodules.protocols import (
     MovementRangeProtocol,
     RarePoseProtocol,
     SubjectProtocol,
+    UnpairedProtocol,
 )
 from datamodules.sequences import PoseSequences, Segment
 from datamodules.sources.cmu import CMUMocap
@@ -43,4 +44,5 @@ __all__ = [
     "SubjectProtocol",
     "SyntheticImages",
     "SyntheticMocap",
+    "UnpairedProtocol",
 ]

@@ -92,15 +92,20 @@ class ImageColumns:
             the keypoints, and visible (B, J) float32, 1 where the 2D truth is known.
         """
         device = pairs.device
-        self._crops = self._crops.to(device)
         self._visible, self._orders = self._visible.to(device), self._orders.to(device)
         frame, flipped = pairs.unbind(1)
         picture = image.permute(0, 3, 1, 2).float().div_(255)
         mirrored = flipped.bool()[:, None, None, None]
-        crop = self._crops[frame]
-        crop[:, 0] *= 1 - 2 * flipped
         return {
             "image": torch.where(mirrored, torch.flip(picture, (3,)), picture).contiguous(),
-            "crop": crop,
+            "crop": self.crop(pairs),
             "visible": self._visible[frame].gather(1, self._orders[flipped]),
         }
+
+    def crop(self, pairs: Tensor) -> Tensor:
+        """The crops (B, 3) of frames (B, 2), their x negated where flipped."""
+        self._crops = self._crops.to(pairs.device)
+        frame, flipped = pairs.unbind(1)
+        crop = self._crops[frame]
+        crop[:, 0] *= 1 - 2 * flipped
+        return crop

@@ -6,6 +6,7 @@ from datamodules.protocols.global_shift import GlobalShiftProtocol
 from datamodules.protocols.movement_range import MovementRangeProtocol
 from datamodules.protocols.rare_pose import RarePoseProtocol
 from datamodules.protocols.subject import SubjectProtocol
+from datamodules.protocols.unpaired import UnpairedProtocol
 
 __all__ = [
     "CrossActionProtocol",
@@ -14,4 +15,5 @@ __all__ = [
     "MovementRangeProtocol",
     "RarePoseProtocol",
     "SubjectProtocol",
+    "UnpairedProtocol",
 ]

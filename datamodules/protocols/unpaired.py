@@ -1,0 +1,96 @@
+"""UnpairedProtocol: images of some people, a prior of 2D poses from others."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datamodules.errors import DataError
+from datamodules.picks import Frames
+from datamodules.protocols.subject import SubjectProtocol
+from datamodules.sources.source import Source
+
+
+class UnpairedProtocol(SubjectProtocol):
+    """The Subject Protocol without pairs: some training subjects give a prior of 2D poses alone.
+
+    No frame of theirs is trained on otherwise, so that nobody stands in both. A training batch also
+    holds `prior` (B, J, 2), 2D poses of theirs drawn at random, half of them mirrored, in the units
+    of `keypoints`; and, where the data have images, `prior_crop` (B, 3), cut by the rule of the
+    images' crops, so that nothing but the pose tells both apart. A batch that is evaluated also
+    holds the 3D and 2D poses of other frames of its part, `other_joints` (B, J, 3) and
+    `other_keypoints` (B, J, 2), always the same: what a prediction that knew nothing of its image
+    would be as close to.
+
+    Args:
+        source: as in SubjectProtocol.
+        prior_subjects: training subjects for the prior; every second one when not given. The
+            paper's supplement does not name them; KeypointGAN takes halves of the same people.
+        kwargs: of SubjectProtocol.
+    """
+
+    def __init__(
+        self,
+        source: Source | None = None,
+        prior_subjects: Sequence[str] | None = None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(source, **kwargs)
+        self.prior_subjects = prior_subjects
+
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """The subjects of "train", "prior", "val" and "test".
+
+        Raises:
+            DataError: as in SubjectProtocol, or a subject of the prior that is not trained on, or
+                none left for the one or the other.
+        """
+        parts = super().parts()
+        train = parts["train"]
+        prior = train[1::2] if self.prior_subjects is None else tuple(self.prior_subjects)
+        rest = tuple(subject for subject in train if subject not in prior)
+        if not prior or not rest or not set(prior) <= set(train):
+            raise DataError(
+                f"A prior of {', '.join(prior) or 'nobody'} is not to be had from the training "
+                f"subjects {', '.join(train) or '(none)'}: name some of them, not all, with "
+                "--data.init_args.prior_subjects."
+            )
+        return parts | {"train": rest, "prior": prior}
+
+    def pick(self) -> dict[str, Frames]:
+        """As in the Subject Protocol, and for every evaluated frame another one."""
+        frames = super().pick()
+        rng = np.random.default_rng(0)
+        self._prior = torch.from_numpy(frames["prior"])
+        self._others = torch.arange(len(self.sequences))
+        for part in ("val", "test"):
+            # one circle through all frames in a random order: nobody is their own other
+            circle = torch.from_numpy(rng.permutation(frames[part]))
+            self._others[circle] = circle.roll(1)
+        return frames
+
+    def on_after_batch_transfer(
+        self,
+        batch: Any,  # noqa: ANN401
+        dataloader_idx: int,
+    ) -> dict[str, Tensor]:
+        """Gather the batch, and the poses that it has nothing to do with."""
+        gathered = super().on_after_batch_transfer(batch, dataloader_idx)
+        assert self.trainer is not None
+        frame = gathered["index"]
+        if self.trainer.training:
+            drawn = torch.randint(len(self._prior), frame.shape)
+            pairs = torch.stack([self._prior[drawn], torch.randint(2, frame.shape)], dim=1)
+            prior = self.windows(pairs.to(frame.device))
+            gathered["prior"] = prior["keypoints"][:, 0]
+            if self.columns is not None:
+                gathered["prior_crop"] = self.columns.crop(pairs.to(frame.device))
+            return gathered
+        others = self._others[frame.cpu()].to(frame.device)
+        other = self.windows(torch.stack([others, torch.zeros_like(others)], dim=1))
+        return gathered | {
+            "other_joints": other["joints"],
+            "other_keypoints": other["keypoints"][:, 0],
+        }
