@@ -57,12 +57,14 @@ class SkeletonEncoder(nn.Module):
 
     Args:
         width: channels at full resolution; 2, 4 and 8 times as many at a half, 1/4 and 1/8.
+        channels: of the images that it takes.
+        outputs: channels of the images that it draws.
     """
 
-    def __init__(self, width: int = 32) -> None:
+    def __init__(self, width: int = 32, channels: int = 3, outputs: int = 1) -> None:
         super().__init__()
         half, quarter, eighth = 2 * width, 4 * width, 8 * width
-        self.encoder = _encoder(3, eighth, width, nn.BatchNorm2d)
+        self.encoder = _encoder(channels, eighth, width, nn.BatchNorm2d)
         self.decoder = nn.Sequential(
             *_convolution(eighth, eighth, nn.BatchNorm2d),
             *_convolution(eighth, eighth, nn.BatchNorm2d),
@@ -74,11 +76,13 @@ class SkeletonEncoder(nn.Module):
             *_convolution(half, half, nn.BatchNorm2d),
             nn.Upsample(scale_factor=2, mode="bilinear"),
             *_convolution(half, width, nn.BatchNorm2d),
-            nn.Conv2d(width, 1, 3, padding=1),
+            nn.Conv2d(width, outputs, 3, padding=1),
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map pictures (B, 3, S, S) to skeleton images (B, 1, S, S), -1 where there is no bone.
+        """Map images (B, channels, S, S) to images (B, outputs, S, S).
+
+        For Phi: pictures to skeleton images, in which -1 means that there is no bone.
 
         Raises:
             ValueError: S is not a multiple of 8, or below 16.

@@ -52,6 +52,8 @@ def test_phi_is_as_table_2_has_it():
     assert count(network) == 2_995_777
     assert sum(isinstance(module, nn.BatchNorm2d) for module in network.modules()) == 15
     assert sum(isinstance(module, nn.ReLU) for module in network.modules()) == 15
+    upsamplings = [module for module in network.modules() if isinstance(module, nn.Upsample)]
+    assert [module.mode for module in upsamplings] == ["bilinear"] * 3
 
 
 def test_omega_is_as_table_3_has_it():
@@ -69,6 +71,13 @@ def test_images_of_other_sizes_are_taken(side):
     skeletons = SkeletonEncoder(width=4)(torch.rand(2, 3, side, side))
     assert skeletons.shape == (2, 1, side, side)
     assert SkeletonRegressor(joints=5, width=4)(skeletons).shape == (2, 5, 2)
+
+
+def test_a_painter_has_the_structure_of_phi():
+    """Three channels are painted, of four: what they differ in is a row of the outer layers."""
+    phi, painter = SkeletonEncoder(width=4), SkeletonEncoder(width=4, channels=4, outputs=3)
+    assert painter(torch.rand(2, 4, 16, 16)).shape == (2, 3, 16, 16)
+    assert count(painter) - count(phi) == 4 * 7 * 7 + 2 * (4 * 3 * 3 + 1)
 
 
 @pytest.mark.parametrize("side", [8, 20, 100])

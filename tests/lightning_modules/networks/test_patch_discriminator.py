@@ -36,6 +36,8 @@ def test_d_is_as_table_5_has_it():
     assert [each.shape for each in maps] == [(5, 1, side, side) for side in (14, 6, 2)]
     assert [count(layer) for layer in layers] == [1_088, 131_200, 524_544, 2_097_664, 8_193] * 3
     assert count(network) == 8_288_067
+    slopes = [each.negative_slope for each in network.modules() if isinstance(each, nn.LeakyReLU)]
+    assert slopes == [0.2] * 12
 
 
 def test_every_scale_sees_means_of_pixels():
