@@ -5,42 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from datamodules.cameras import human36m_cameras
 from datamodules.errors import DataError
 from datamodules.images import ImageFiles, crops_around
-from datamodules.sequences import PoseSequences, Segment
+from datamodules.sequences import Float32, PoseSequences
 from datamodules.sources.human36m import Human36M
+from datamodules.sources.human36m_takes import folder_of
 from datamodules.sources.source import Source
 
-# in the data set's own order, which starts at 2
-_ACTIONS = (
-    *("Directions", "Discussion", "Eating", "Greeting", "Phoning", "Posing", "Purchases"),
-    *("Sitting", "SittingDown", "Smoking", "Photo", "Waiting", "Walking", "WalkDog"),
-    "WalkTogether",
-)
-# the numbers in the names of the first and the second take, where they are not 1 and none (0)
-# fmt: off
-_TAKES = {
-    "S1": {"Eating": (2, 0), "Sitting": (1, 2), "SittingDown": (2, 0)},
-    "S5": {
-        "Directions": (1, 2), "Discussion": (2, 3), "Greeting": (1, 2), "SittingDown": (0, 1),
-        "Photo": (0, 2), "Waiting": (1, 2),
-    },
-    "S6": {
-        "Eating": (1, 2), "Posing": (2, 0), "Sitting": (1, 2), "Photo": (0, 1), "Waiting": (3, 0),
-    },
-    "S7": {
-        "Phoning": (2, 0), "SittingDown": (0, 1), "Photo": (0, 1), "Waiting": (1, 2),
-        "Walking": (1, 2),
-    },
-    "S8": {"SittingDown": (0, 1), "WalkTogether": (1, 2)},
-    "S9": {"Discussion": (1, 2), "SittingDown": (0, 1)},
-    "S11": {
-        "Discussion": (1, 2), "Greeting": (2, 0), "Phoning": (3, 2), "SittingDown": (0, 1),
-        "Smoking": (2, 0),
-    },
-}
-# fmt: on
+# side of a crop, in widths of the image
+_SMALLEST, _LARGEST = 0.01, 10
 
 
 class Human36MImages(Source):
@@ -80,7 +53,7 @@ class Human36MImages(Source):
         paths = [
             f"{name}/{name}_{1 + self.stride * number:06d}.jpg"
             for segment in sequences.segments
-            for name in [_folder_of(segment)]
+            for name in [folder_of(segment)]
             for number in range(segment.stop - segment.start)
         ]
         cameras = [segment.camera for segment in sequences.segments]
@@ -89,7 +62,7 @@ class Human36MImages(Source):
             paths=paths,
             widths=sequences.per_frame([camera.width for camera in cameras]),
             heights=sequences.per_frame([camera.height for camera in cameras]),
-            crops=crops_around(sequences.keypoints),
+            crops=self._crops(sequences),
             bytes=np.array([_bytes(folder / path) for path in paths]),
         )
         images.read(np.array([segment.start for segment in sequences.segments]), size=8)
@@ -99,23 +72,19 @@ class Human36MImages(Source):
             title=f"{sequences.title} with images of every {self.stride}th frame",
         )
 
-
-def _folder_of(segment: Segment) -> str:
-    """The name of a sequence's folder."""
-    subject, action = segment.subject, segment.action
-    numbers = _TAKES[subject].get(action, (1, 0))
-    names = [f"{action} {number}" if number else action for number in numbers]
-    if action not in _ACTIONS or segment.take not in names:
-        raise DataError(
-            f"Human3.6M has no images of subject {subject}, action {segment.take!r}: its takes are "
-            f"{' and '.join(names)}; take the public file's own names."
-        )
-    cameras = [camera.id for camera in human36m_cameras()[subject]]
-    return (
-        f"s_{int(subject[1:]):02d}_act_{_ACTIONS.index(action) + 2:02d}"
-        f"_subact_{names.index(segment.take) + 1:02d}"
-        f"_ca_{cameras.index(segment.camera.id) + 1:02d}"
-    )
+    def _crops(self, sequences: PoseSequences) -> Float32:
+        crops = crops_around(sequences.keypoints)
+        widths = crops[:, 2] / 2
+        wrong = np.flatnonzero((widths < _SMALLEST) | (widths > _LARGEST))
+        if len(wrong):
+            number = int(wrong[0])
+            segment = next(s for s in sequences.segments if number < s.stop)
+            raise DataError(
+                f"subject {segment.subject}, action {segment.take!r}, camera {segment.camera.id}, "
+                f"frame {(number - segment.start) * self.stride}: its 2D keypoints ask for a crop "
+                f"of {widths[number]:.3g} image widths, which no person takes: repair them."
+            )
+        return crops
 
 
 def _bytes(path: Path) -> int:

@@ -1,18 +1,15 @@
 """MPII: images of people in all activities, with 2D keypoints alone."""
 
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from datamodules.cameras import Camera
 from datamodules.errors import DataError
 from datamodules.images import ImageFiles
-from datamodules.jpeg import jpeg_size
 from datamodules.sequences import PoseSequences, Segment
 from datamodules.skeletons import H36M17
-from datamodules.sources.mpii_people import Person, read_people
+from datamodules.sources.mpii_images import read_headers, unknown_camera
+from datamodules.sources.mpii_people import read_people
 from datamodules.sources.source import Source
 
 # MPII's joints in the places of Human3.6M's; it has none in that of the spine
@@ -60,7 +57,7 @@ class MPII(Source):
             for subject in ("train", "valid")
         }
         everyone = [person for group in people.values() for person in group]
-        headers = _headers(root / "images", everyone)
+        headers = read_headers(root / "images", [person.image for person in everyone])
         size = np.array([headers[person.image][:2] for person in everyone])
         # counted from the image's edges, where the files count from 1 at the first pixel's middle
         joints = np.array([person.joints for person in everyone]) - 0.5
@@ -79,11 +76,12 @@ class MPII(Source):
         keypoints = np.concatenate([screen, known[..., None]], axis=-1).astype(np.float32)
         subjects = [subject for subject, group in people.items() for _ in group]
         paths = [person.image for person in everyone]
+        cameras = [unknown_camera(width, height) for width, height in size.tolist()]
         return PoseSequences(
             keypoints=keypoints,
             joints=np.zeros((len(everyone), len(H36M17.joints), 3), np.float32),
             segments=tuple(
-                Segment(i, i + 1, subjects[i], "MPII", paths[i], _camera(*size[i].tolist()), 1.0)
+                Segment(i, i + 1, subjects[i], "MPII", paths[i], cameras[i], 1.0)
                 for i in range(len(everyone))
             ),
             skeleton=H36M17,
@@ -101,19 +99,6 @@ class MPII(Source):
         )
 
 
-def _headers(folder: Path, people: list[Person]) -> dict[str, tuple[int, int, int]]:
-    """Image -> its width, height and bytes."""
-    headers = {}
-    for name in dict.fromkeys(person.image for person in people):
-        path = folder / name
-        try:
-            with path.open("rb") as file:
-                headers[name] = (*jpeg_size(file, path), path.stat().st_size)
-        except OSError as error:
-            raise DataError(f"{path} cannot be read, which the annotations name.") from error
-    return headers
-
-
 def _check_inside(points: np.ndarray, size: np.ndarray, root: Path) -> None:
     outside = ((points < -size[:, None]) | (points > 2 * size[:, None])).any(axis=-1)
     if outside.mean() > 0.01:
@@ -121,18 +106,3 @@ def _check_inside(points: np.ndarray, size: np.ndarray, root: Path) -> None:
             f"{root}: {outside.mean():.0%} of the keypoints lie far outside their images: the "
             "annotations are not of these images."
         )
-
-
-@cache
-def _camera(width: int, height: int) -> Camera:
-    lens: dict[str, Any] = {"radial": (0.0, 0.0, 0.0), "tangential": (0.0, 0.0)}
-    return Camera(
-        id=f"{width}x{height}",
-        width=width,
-        height=height,
-        center=(width / 2, height / 2),
-        focal=(float(width), float(width)),
-        orientation=(1.0, 0.0, 0.0, 0.0),
-        translation=(0.0, 0.0, 0.0),
-        **lens,
-    )

@@ -11,7 +11,10 @@ from datamodules.sources.labels import is_name
 
 _JOINTS = 16
 _LARGEST = 1e5  # pixels
-_MOST_BYTES = 1 << 30
+# a person on two pixels would be seen in nothing
+_SMALLEST_SCALE, _LARGEST_SCALE = 0.01, 100
+# several times the largest file; JSON takes twenty times its size in memory
+_MOST_BYTES = 1 << 27
 
 
 @dataclass(frozen=True)
@@ -34,14 +37,15 @@ def read_people(path: Path) -> list[Person]:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise DataError(f"{path} is larger than any annotations of MPII.")
-        held = json.loads(path.read_bytes())
+        held = json.loads(path.read_bytes(), object_pairs_hook=_fields)
     except OSError as error:
         raise DataError(
             f"{path} cannot be read: the annotations that go with HRNet are needed."
         ) from error
-    # text that is no text, brackets without end, a number of thousands of digits
+    # text that is no text, a field that is there twice, brackets without end, a number of thousands
+    # of digits
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is damaged: it is no JSON.") from error
+        raise DataError(f"{path} is damaged: it is no JSON, or names a field twice.") from error
     if not isinstance(held, list) or not held:
         raise DataError(f"{path} holds no list of people.")
     people = [_person(entry, f"{path}, person {number}") for number, entry in enumerate(held)]
@@ -51,6 +55,13 @@ def read_people(path: Path) -> list[Person]:
     return kept
 
 
+def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise ValueError("a field is there twice, with one value or another")
+    return fields
+
+
 def _person(entry: Any, where: str) -> Person:  # noqa: ANN401
     if not isinstance(entry, dict):
         raise DataError(f"{where}: fields are needed, not {type(entry).__name__}.")
@@ -58,8 +69,10 @@ def _person(entry: Any, where: str) -> Person:  # noqa: ANN401
     if not is_name(image) or image != Path(image).name or not image.endswith(".jpg"):
         raise DataError(f"{where}: `image` is not the name of a .jpg file.")
     scale, joints = entry.get("scale"), entry.get("joints")
-    if not _is_number(scale) or not 0 < scale < 100:
-        raise DataError(f"{where}: `scale` is not a number between 0 and 100.")
+    if not _is_number(scale) or not _SMALLEST_SCALE <= scale < _LARGEST_SCALE:
+        raise DataError(
+            f"{where}: `scale` is not a number between {_SMALLEST_SCALE} and {_LARGEST_SCALE}."
+        )
     if not isinstance(joints, list) or len(joints) != _JOINTS:
         raise DataError(f"{where}: `joints` is not a list of {_JOINTS}.")
     visible = entry.get("joints_vis")

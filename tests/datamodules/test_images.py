@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from datamodules.cut import cut
 from datamodules.errors import DataError
-from datamodules.images import CROP_MARGIN, ImageFiles, crops_around, cut
+from datamodules.images import CROP_MARGIN, ImageFiles, crops_around
 from datamodules.jpeg import jpeg_size, read_jpeg
+from tests.datamodules.fuzz.pictures import hidden, segment, split
 from tests.datamodules.image_writers import dot_of, write_dot
 
 
@@ -100,6 +102,68 @@ def test_a_bomb_is_not_unpacked(photo):
     photo.write_bytes(raw)
     with pytest.raises(DataError, match="65535 x 65535 pixels"):
         read_jpeg(photo)
+
+
+def with_fill(raw, count=3):
+    """Fill bytes before every marker of the header, which the standard allows."""
+    marks = [b"\xff" + bytes([mark]) for mark in (0xE0, 0xDB, 0xC0, 0xC4, 0xDA)]
+    for mark in marks:
+        raw = raw.replace(mark, b"\xff" * count + mark)
+    return raw
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_markers_may_be_filled_up(photo, count):
+    expected = read_jpeg(photo)
+    photo.write_bytes(with_fill(photo.read_bytes(), count))
+    np.testing.assert_array_equal(read_jpeg(photo), expected)
+    with photo.open("rb") as file:
+        assert jpeg_size(file, photo) == (120, 80)
+
+
+@pytest.mark.parametrize("before", [b"\xff", b"\xff\xd0", b"\xff\x01", b"\xff\x00"])
+def test_a_frame_cannot_hide_behind_another(photo, before):
+    # to who takes what stands before the large frame for a segment, the small one is the first
+    segments, scan = split(photo.read_bytes())
+    large = segment(0xC0, b"\x08" + (20_000).to_bytes(2, "big") * 2 + b"\1\1\x11\0")
+    photo.write_bytes(hidden(segments, scan, large, before))
+    words = "20000 x 20000 pixels" if before == b"\xff" else "damaged or cut short"
+    with pytest.raises(DataError, match=words):
+        read_jpeg(photo)
+
+
+def test_a_frame_that_the_scan_cannot_fill_is_not_unpacked(photo):
+    raw = bytearray(photo.read_bytes())
+    at = raw.index(b"\xff\xc0") + 5
+    raw[at : at + 4] = (7000).to_bytes(2, "big") * 2
+    photo.write_bytes(raw)
+    with pytest.raises(DataError, match="cut short"):
+        read_jpeg(photo)
+
+
+@pytest.mark.parametrize("progressive", [0, 1])
+def test_the_smallest_files_of_a_size_are_read(photo, progressive):
+    # one colour, with the shortest codes for it
+    flags = [cv2.IMWRITE_JPEG_OPTIMIZE, 1, cv2.IMWRITE_JPEG_PROGRESSIVE, progressive]
+    assert cv2.imwrite(str(photo), np.zeros((4000, 3000), np.uint8), flags)
+    assert photo.stat().st_size < 4000 * 3000 / 200
+    assert read_jpeg(photo).shape == (4000, 3000, 3)
+
+
+def test_scans_without_end_are_not_read(photo):
+    cv2.imwrite(str(photo), np.zeros((600, 800), np.uint8), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])
+    raw = photo.read_bytes()
+    last = raw[raw.rindex(b"\xff\xda") : -2][:10]
+    photo.write_bytes(raw[:-2] + 10_000 * last + raw[-2:])
+    with pytest.raises(DataError, match="over 100 scans"):
+        read_jpeg(photo)
+
+
+def test_a_header_that_ends_inside_of_the_frame_gives_no_size(photo):
+    raw = photo.read_bytes()
+    for length in range(5, 9):
+        with pytest.raises(DataError, match="cut short"):
+            jpeg_size(BytesIO(raw[: raw.index(b"\xff\xc0") + length]), photo)
 
 
 def files(path, width=120, height=80):

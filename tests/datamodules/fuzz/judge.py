@@ -9,7 +9,7 @@ import traceback
 from contextlib import contextmanager
 
 from datamodules.errors import DataError
-from tests.datamodules.fuzz.plain import UnreadableError, difference
+from tests.datamodules.fuzz.plain import UnreadableError
 
 LONGEST_MESSAGE = 700  # characters
 LONGEST = 5.0  # seconds of a processor
@@ -18,6 +18,11 @@ MOST_MEMORY = 2**28
 # what a reader may do beyond reading: nothing of these
 _DEEDS = ("os.", "subprocess.", "socket.", "shutil.", "tempfile.", "ctypes.", "pickle.", "marshal.")
 _HARMLESS = ("os.listdir", "os.scandir", "os.walk")
+# what a reader may load late
+_ENCODINGS = (
+    *("ascii", "cp437", "latin1", "raw_unicode_escape", "unicode_escape", "utf_8_sig"),
+    *("utf_16", "utf_16_be", "utf_16_le", "utf_32", "utf_32_be", "utf_32_le"),
+)
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 _seen: list[str] | None = None
@@ -56,7 +61,7 @@ class Judge:
 
     def __init__(self, target, folder):
         self.target = target
-        for encoding in ("ascii", "cp437", "latin1", "raw_unicode_escape", "unicode_escape"):
+        for encoding in _ENCODINGS:
             codecs.lookup(encoding)
         target.read(folder)
         self.valid = target.plain(folder)
@@ -110,7 +115,7 @@ class Judge:
 
     def _verdict(self, result, folder):
         try:
-            wrong = difference(result, *self.target.plain(folder))
+            wrong = self.target.difference(result, *self.target.plain(folder))
         except UnreadableError:
             return self._unread(result)
         except BaseException:
@@ -119,9 +124,9 @@ class Judge:
 
     def _unread(self, result):
         """Of what NumPy cannot read: whether it is as in the valid files, or could be right."""
-        if not difference(result, *self.valid):
+        if not self.target.difference(result, *self.valid):
             return "right", ""
-        wrong = difference(result, None, None)
+        wrong = self.target.difference(result, None, None)
         return ("failed", wrong) if wrong else ("unread", "")
 
 

@@ -1,23 +1,20 @@
 """The formats: a small valid set of files, how it is changed, and its reader."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache, partial
-from pathlib import Path
 from zlib import crc32
 
 import numpy as np
 
 from datamodules.cameras import human36m_cameras
-from datamodules.sequences import PoseSequences
 from datamodules.sources.cmu import CMUMocap
 from datamodules.sources.human36m import Human36M
 from datamodules.sources.humaneva import HumanEva
 from datamodules.sources.mpi_inf_3dhp import MPIINF3DHP
 from datamodules.sources.pose_npz import PoseNpz
 from tests.datamodules.conftest import HUMAN36M_SUBJECTS, RECORDED, described, filmed, sway
-from tests.datamodules.fuzz import archives, matlab, motion_text, plain, plain_motion
+from tests.datamodules.fuzz import archives, image_targets, matlab, motion_text, plain, plain_motion
 from tests.datamodules.fuzz.raw_bytes import pick
+from tests.datamodules.fuzz.target import Target
 from tests.datamodules.sources.conftest import (
     VNECT_CAMERAS,
     annotated_tests,
@@ -26,25 +23,6 @@ from tests.datamodules.sources.conftest import (
     humaneva,
 )
 from tests.datamodules.sources.test_cmu import amc_text, angles_of, asf_text
-
-Files = dict[str, bytes]
-
-
-@dataclass(frozen=True)
-class Target:
-    """A format.
-
-    Attributes:
-        valid: path in the folder -> bytes of files that are right.
-        change: the same with one file changed.
-        read: reads a folder of them.
-        plain: what the folder holds by a plain reading, and the splits.
-    """
-
-    valid: Callable[[], Files]
-    change: Callable[[np.random.Generator], Files]
-    read: Callable[[Path], PoseSequences]
-    plain: Callable[[Path], tuple[list[plain.Plain], dict]]
 
 
 def changed(name, seed, number):
@@ -243,4 +221,7 @@ TARGETS = {
     "mpi_inf_3dhp_train_npz": _npz(_training_npz, _3dhp("train"), plain.mpi_inf_3dhp_train_npz),
     "asf": _motion(".asf"),
     "amc": _motion(".amc"),
+    "mpii_json": image_targets.mpii(image_targets.change_annotations),
+    "mpii_jpeg": image_targets.mpii(image_targets.change_picture),
+    "human36m_images": image_targets.human36m_images(_human36m),
 }

@@ -24,6 +24,8 @@ FEW = {
     "mpi_inf_3dhp_train_npz": 20,
     "asf": 30,
     "amc": 30,
+    "mpii_jpeg": 60,
+    "human36m_images": 20,
 }
 
 

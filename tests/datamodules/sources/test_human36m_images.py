@@ -5,7 +5,7 @@ import pytest
 
 from datamodules import DataError, Human36M, Human36MImages, Segment
 from datamodules.cameras import human36m_cameras
-from datamodules.sources.human36m_images import _folder_of
+from datamodules.sources.human36m_takes import folder_of
 from tests.datamodules.image_writers import dot_of, wrist_of, write_human36m_images
 
 STRIDE = 12
@@ -97,7 +97,7 @@ def test_changed_files_are_told_apart(folders):
 def test_takes_stand_where_the_data_set_has_them(subject, take, folder):
     for number, camera in enumerate(human36m_cameras()[subject], 1):
         segment = Segment(0, 1, subject, take.split(" ")[0], take, camera, 50.0)
-        assert _folder_of(segment) == f"{folder}_ca_{number:02}"
+        assert folder_of(segment) == f"{folder}_ca_{number:02}"
 
 
 def test_a_take_of_another_name_is_refused(human36m_files, tmp_path):
@@ -105,6 +105,20 @@ def test_a_take_of_another_name_is_refused(human36m_files, tmp_path):
         human36m_files.three["positions_3d"]["S1"].pop("Directions 1")
         human36m_files.two["positions_2d"]["S1"].pop("Directions 1")
         Human36MImages(human36m_files.write(), str(tmp_path)).read()
+
+
+@pytest.mark.parametrize(
+    ("pixels", "words"),
+    [([[500, 400]] * 17, "a crop of 0 image"), ([[0, 0]] * 16 + [[9e5, 0]], "1.12e+03 image")],
+)
+def test_keypoints_that_fit_no_crop_are_named(human36m_files, tmp_path, pixels, words):
+    images = tmp_path / "images"
+    write_human36m_images(human36m_files, images, STRIDE)
+    human36m_files.two["positions_2d"]["S9"]["WalkDog"][1][STRIDE] = pixels
+    with pytest.raises(DataError) as error:
+        source((human36m_files.write(), images)).read()
+    assert "subject S9, action 'WalkDog', camera 55011271, frame 12:" in str(error.value)
+    assert words in str(error.value)
 
 
 def test_a_stride_of_nothing_is_refused():

@@ -100,6 +100,8 @@ def test_the_fingerprint_tells_images_apart(folder):
         ("center", [float("nan"), 3], "`center`"),
         ("center", [10**400, 3], "`center`"),
         ("scale", 0, "`scale`"),
+        ("scale", 1e-45, "`scale`"),
+        ("scale", 0.009, "`scale`"),
         ("scale", float("inf"), "`scale`"),
         ("scale", True, "`scale`"),
         ("scale", "1", "`scale`"),
@@ -134,6 +136,8 @@ def test_a_wrong_field_is_named(folder, field, value, phrase):
         '[{"image": ',
         "9" * 10_000,
         "\udcff",
+        '[{"scale": 1.0, "scale": 2.0}]',
+        '[{"more": {"a": 1, "\\u0061": 1}}]',
     ],
 )
 def test_what_are_no_annotations_is_told(folder, text):
