@@ -15,6 +15,7 @@ from datamodules.errors import DataError
 from datamodules.image_batches import ImageColumns, image_loader, split_images
 from datamodules.index_batches import IndexBatches, index_loader
 from datamodules.picks import Frames, Picks
+from datamodules.references import ReferencedBatches, split_references
 from datamodules.sources.source import Source
 from datamodules.windowed import Windowed
 from datamodules.windows import PoseWindows
@@ -93,7 +94,10 @@ class PoseDataModule(Picks):
         flips = torch.arange(2 if self.flip else 1)
         seed = int(os.environ.get("PL_GLOBAL_SEED", 0))
         pairs = torch.cartesian_prod(frames, flips)
-        batches = IndexBatches(pairs, self.batch_size, shuffle=True, seed=seed)
+        if self.method.trains_on_references:
+            batches: IndexBatches = ReferencedBatches(pairs, self.batch_size, seed, self.sequences)
+        else:
+            batches = IndexBatches(pairs, self.batch_size, shuffle=True, seed=seed)
         return self._loader(batches, self.method.trains_on_images)
 
     def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
@@ -118,7 +122,11 @@ class PoseDataModule(Picks):
         Raises:
             DataError: an image could not be read.
         """
-        return self._gathered(batch)
+        gathered = self._gathered(batch)
+        assert self.trainer is not None
+        if self.method.trains_on_references and self.trainer.training:
+            return split_references(gathered)
+        return gathered
 
     def _gathered(self, batch: Tensor | dict[str, Tensor] | DataError) -> dict[str, Tensor]:
         pairs, image = split_images(batch)

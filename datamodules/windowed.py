@@ -14,6 +14,7 @@ class Windowed(Protocol):
         causal: whether windows end at their frame.
         image_size: pixels a side of the crops that it takes; 0 where it takes none.
         trains_on_images: whether it is trained on them, too, and not tested alone.
+        trains_on_references: whether each comes with another one of its sequence.
         trains_lifting: whether it needs 3D truth; 2D is enough otherwise.
     """
 
@@ -21,6 +22,7 @@ class Windowed(Protocol):
     causal: bool
     image_size: int
     trains_on_images: bool
+    trains_on_references: bool
     trains_lifting: bool
 
 

@@ -46,6 +46,8 @@ class PoseLifter(LightningModule):
     image_size = 0
     # whether it takes them in training too
     trains_on_images = False
+    # whether each of them comes with another one of the same sequence
+    trains_on_references = False
     # whether it learns from 3D poses
     trains_lifting = True
 
@@ -82,6 +84,10 @@ class PoseLifter(LightningModule):
     def batch_loss(self, batch: dict[str, Tensor]) -> Tensor:
         """The loss of a batch as the protocols make them."""
         return self.loss(self(batch["keypoints"].to(self.dtype)), batch["joints"])
+
+    def learn(self, batch: dict[str, Tensor]) -> Tensor:
+        """The loss of a batch; a method with several optimisers takes its steps here."""
+        return self.batch_loss(batch)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW with AMSGrad on what is not frozen, its rate decaying every epoch."""
@@ -153,7 +159,7 @@ class PoseLifter(LightningModule):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """One step on a batch as the protocols make them."""
-        loss = self.batch_loss(batch)
+        loss = self.learn(batch)
         self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True)
         return loss
 

@@ -17,12 +17,11 @@ class UnpairedProtocol(SubjectProtocol):
     """The Subject Protocol without pairs: some training subjects give a prior of 2D poses alone.
 
     No frame of theirs is trained on otherwise, so that nobody stands in both. A training batch also
-    holds `prior` (B, J, 2), 2D poses of theirs drawn at random, half of them mirrored, in the units
-    of `keypoints`; and, where the data have images, `prior_crop` (B, 3), cut by the rule of the
-    images' crops, so that nothing but the pose tells both apart. A batch that is evaluated also
-    holds the 3D and 2D poses of other frames of its part, `other_joints` (B, J, 3) and
-    `other_keypoints` (B, J, 2), always the same: what a prediction that knew nothing of its image
-    would be as close to.
+    holds `prior_keypoints` (B, J, 2), 2D poses of theirs drawn at random, half of them mirrored;
+    one that is evaluated `other_keypoints` (B, J, 2) and `other_joints` (B, J, 3), poses of other
+    frames of its part, always the same: a prediction that knew nothing of its image would be as
+    close to them. Where the data have images, `prior_crop` and `other_crop` (B, 3) are cut by the
+    same rule as the images, so that nothing but the pose tells prior and images apart.
 
     Args:
         source: as in SubjectProtocol.
@@ -79,18 +78,20 @@ class UnpairedProtocol(SubjectProtocol):
         """Gather the batch, and the poses that it has nothing to do with."""
         gathered = super().on_after_batch_transfer(batch, dataloader_idx)
         assert self.trainer is not None
-        frame = gathered["index"]
         if self.trainer.training:
-            drawn = torch.randint(len(self._prior), frame.shape)
-            pairs = torch.stack([self._prior[drawn], torch.randint(2, frame.shape)], dim=1)
-            prior = self.windows(pairs.to(frame.device))
-            gathered["prior"] = prior["keypoints"][:, 0]
-            if self.columns is not None:
-                gathered["prior_crop"] = self.columns.crop(pairs.to(frame.device))
-            return gathered
-        others = self._others[frame.cpu()].to(frame.device)
-        other = self.windows(torch.stack([others, torch.zeros_like(others)], dim=1))
-        return gathered | {
-            "other_joints": other["joints"],
-            "other_keypoints": other["keypoints"][:, 0],
-        }
+            return gathered | self._drawn(gathered["index"])
+        others = self._others[gathered["index"].cpu()]
+        pairs = torch.stack([others, torch.zeros_like(others)], dim=1)
+        pairs = pairs.to(gathered["index"].device)
+        truth = {"other_joints": self.windows(pairs)["joints"]}
+        return gathered | truth | self._poses("other", pairs)
+
+    def _drawn(self, like: Tensor) -> dict[str, Tensor]:
+        """As many of the prior's poses as there are frames (B,)."""
+        drawn = self._prior[torch.randint(len(self._prior), like.shape)]
+        pairs = torch.stack([drawn, torch.randint(2, like.shape)], dim=1)
+        return self._poses("prior", pairs.to(like.device))
+
+    def _poses(self, name: str, pairs: Tensor) -> dict[str, Tensor]:
+        poses = {f"{name}_keypoints": self.windows(pairs)["keypoints"][:, 0]}
+        return poses if self.columns is None else poses | {f"{name}_crop": self.columns.crop(pairs)}

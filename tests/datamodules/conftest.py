@@ -56,13 +56,16 @@ def described(camera):
     }
 
 
-def method_of(receptive_field=1, causal=False, image_size=0, on_images=True, lifting=True):
+def method_of(
+    receptive_field=1, causal=False, image_size=0, on_images=True, lifting=True, references=False
+):
     """What the data ask of a model."""
     return SimpleNamespace(
         receptive_field=receptive_field,
         causal=causal,
         image_size=image_size,
         trains_on_images=on_images,
+        trains_on_references=references,
         trains_lifting=lifting,
     )
 

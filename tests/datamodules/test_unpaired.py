@@ -50,7 +50,9 @@ def test_the_prior_is_drawn_from_its_own_people_plain_and_mirrored(source):
     protocol = ready(UnpairedProtocol(source, prior_subjects=["S7"], batch_size=16))
     held = protocol.sequences.keypoints[protocol.frames["prior"]]
     mirrored = held[:, PARTNER] * np.float32([-1, 1])
-    drawn = torch.cat([b["prior"] for b in batches(protocol, protocol.train_dataloader())]).numpy()
+    drawn = torch.cat(
+        [b["prior_keypoints"] for b in batches(protocol, protocol.train_dataloader())]
+    ).numpy()
     from_plain = (np.abs(drawn[:, None] - held).max((2, 3)) == 0).any(1)
     from_mirrored = (np.abs(drawn[:, None] - mirrored).max((2, 3)) == 0).any(1)
     assert (from_plain ^ from_mirrored).all()
@@ -64,15 +66,15 @@ def test_draws_follow_the_random_state(source):
         (torch.manual_seed(3), batches(protocol, protocol.train_dataloader()))[1] for _ in range(2)
     )
     for one, two in zip(first, again, strict=True):
-        assert torch.equal(one["prior"], two["prior"])
-    assert not torch.equal(first[0]["prior"], first[1]["prior"])
+        assert torch.equal(one["prior_keypoints"], two["prior_keypoints"])
+    assert not torch.equal(first[0]["prior_keypoints"], first[1]["prior_keypoints"])
 
 
 def test_crops_of_the_prior_follow_its_poses(pose_npz_files):
     source = SyntheticImages(PoseNpz(pose_npz_files.write(), "own"), stride=2)
     protocol = ready(UnpairedProtocol(source, batch_size=8), image_size=16)
     for batch in batches(protocol, protocol.train_dataloader()):
-        expected = crops_around(batch["prior"].numpy())
+        expected = crops_around(batch["prior_keypoints"].numpy())
         np.testing.assert_allclose(batch["prior_crop"].numpy(), expected, atol=1e-6)
 
 
@@ -97,3 +99,29 @@ def test_other_poses_of_a_test_are_others_always_the_same(source):
 def test_a_prior_that_cannot_be_had(source, prior):
     with pytest.raises(DataError, match="prior_subjects"):
         ready(UnpairedProtocol(source, prior_subjects=prior))
+
+
+def test_references_are_others_of_the_same_sequence(pose_npz_files):
+    source = SyntheticImages(PoseNpz(pose_npz_files.write(), "own"), stride=2)
+    protocol = UnpairedProtocol(source, batch_size=8)
+    method = method_of(image_size=16, references=True)
+    protocol.trainer = SimpleNamespace(lightning_module=method, training=True)
+    protocol.setup("fit")
+    images, segments = protocol.sequences.images, protocol.sequences.segments
+    loader = protocol.train_dataloader()
+    first = next(iter(loader))["pairs"]
+    assert torch.equal(next(iter(loader))["pairs"], first)
+    for held, batch in zip(loader, batches(protocol, loader), strict=True):
+        rows, others = held["pairs"].chunk(2)
+        assert torch.equal(rows[:, 1], others[:, 1])
+        assert (rows[:, 0] != others[:, 0]).all()
+        for row, (frame, other) in enumerate(zip(rows[:, 0], others[:, 0], strict=True)):
+            assert any(s.start <= frame < s.stop and s.start <= other < s.stop for s in segments)
+            picture = images.read(other[None].numpy(), 16)[0] / 255
+            picture = picture[:, ::-1] if others[row, 1] else picture
+            np.testing.assert_allclose(batch["reference"][row].permute(1, 2, 0), picture, atol=1e-6)
+        assert {len(column) for column in batch.values()} == {len(rows)}
+    loader.sampler.set_epoch(1)
+    again = next(iter(loader))["pairs"]
+    assert again.shape == first.shape
+    assert not torch.equal(again, first)

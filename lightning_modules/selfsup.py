@@ -1,0 +1,217 @@
+"""SelfSup: from a single image to 3D without paired labels (Sosa & Hogg, 2023)."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from lightning_modules.lift_only import LiftOnly, Part, adam
+from lightning_modules.networks.crops import crop_to_screen, screen_to_crop
+from lightning_modules.networks.image_to_skeleton import (
+    SkeletonEncoder,
+    SkeletonRegressor,
+    check_image_size,
+)
+from lightning_modules.networks.patch_discriminator import (
+    ImagePool,
+    PatchDiscriminator,
+    lsgan_loss,
+)
+from lightning_modules.networks.skeleton_images import draw_skeletons
+from metrics.joint_mean import JointMean
+
+# of the gradient's norm, as in KeypointGAN
+CLIP = 1.0
+
+
+class SelfSup(LiftOnly):
+    """Pictures become skeleton images, these 2D poses, and these are lifted as in LiftOnly.
+
+    Phi draws the skeleton image of a picture, in which Omega finds the joints. A discriminator
+    holds skeleton images against those of the prior's 2D poses, which show other people at other
+    times. All of it is trained at once, after the flow. The supplement names no more than networks
+    and optimiser: losses and weights are those of the works it builds on, KeypointGAN (Jakab et
+    al., CVPR 2020) for 2D and ElePose for 3D.
+
+    Of those losses none ties a skeleton to what its picture shows: a likely pose that has nothing
+    to do with it would do as well. KeypointGAN ties both by painting the picture again from the
+    skeleton and another picture of the same person; `reconstruction_weight` puts that in, with a
+    plain L1 distance in the place of a perceptual one, and 0 leaves it out.
+
+    Args:
+        part: what a fit trains.
+        image_size: pixels a side of the crops.
+        image_width: channels of Phi and Omega at full resolution.
+        discriminator_width: channels of the discriminator's first layer.
+        scales: of the image that the discriminator sees, each half the one before.
+        sigma: of the drawn bones, see `networks.skeleton_images.draw_skeletons`.
+        pool: skeleton images that the discriminator may meet again.
+        adversarial_weight: of the discriminator's judgement on the skeleton images (L_D).
+        regressor_weight: of finding the prior's joints in their drawings (L_Omega).
+        redrawing_weight: of a skeleton image's distance from the drawing of its joints.
+        reconstruction_weight: of the painted picture's distance from the picture.
+        kwargs: of LiftOnly.
+
+    Raises:
+        ValueError: an unknown part, or an image size that the networks cannot take.
+    """
+
+    points: Tensor
+
+    def __init__(
+        self,
+        part: Part = "rest",
+        image_size: int = 128,
+        image_width: int = 32,
+        discriminator_width: int = 64,
+        scales: int = 3,
+        sigma: float = 0.2,
+        pool: int = 50,
+        adversarial_weight: float = 10.0,
+        regressor_weight: float = 0.9,
+        redrawing_weight: float = 0.1,
+        reconstruction_weight: float = 10.0,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(part=part, **kwargs)
+        check_image_size(image_size)
+        joints = len(self.skeleton.joints)
+        self.image_size = image_size
+        self.trains_on_images = part == "rest"
+        self.trains_on_references = self.trains_on_images and reconstruction_weight > 0
+        self.automatic_optimization = part == "flow"
+        self.sigma = sigma
+        self.weights |= {
+            "adversarial": adversarial_weight,
+            "regressor": regressor_weight,
+            "redrawing": redrawing_weight,
+            "reconstruction": reconstruction_weight,
+        }
+        self.encoder = SkeletonEncoder(image_width)
+        self.regressor = SkeletonRegressor(joints, image_width)
+        self.discriminator = PatchDiscriminator(discriminator_width, scales)
+        self.discriminator.check(image_size)
+        self.painter = SkeletonEncoder(image_width, channels=4, outputs=3)
+        self.pool = ImagePool((1, image_size, image_size), pool)
+        self.register_buffer("points", torch.zeros(joints, 2))
+
+    def setup(self, stage: str) -> None:
+        """Make the metrics and, for a fit of the flow, measure the prior."""
+        super().setup(stage)
+        names = ("keypoint_error", "keypoint_error_other", "keypoint_error_mean")
+        joints = len(self.skeleton.joints)
+        self.estimates = nn.ModuleDict({name: JointMean(joints) for name in names})
+
+    def measure(self, datamodule: Any) -> None:  # noqa: ANN401
+        """Take from the prior what LiftOnly does, and its mean 2D pose in a crop."""
+        super().measure(datamodule)
+        frames, held = datamodule.frames["prior"], datamodule.sequences
+        keypoints = torch.from_numpy(held.keypoints[frames, :, :2])
+        crops = torch.from_numpy(held.images.crops[frames])
+        self.points.copy_(screen_to_crop(keypoints, crops).mean(0))
+
+    def learn(self, batch: dict[str, Tensor]) -> Tensor:
+        """One step of generator and discriminator, each against the other as it was."""
+        if self.part == "flow":
+            return super().learn(batch)
+        drawn, generator = self.generator_loss(batch)
+        discriminator = self.discriminator_loss(drawn.detach(), self.draw_prior(batch))
+        self.manual_backward(generator + discriminator)
+        for optimizer in self.optimizers():  # type: ignore[union-attr]
+            self.clip_gradients(optimizer, CLIP, "norm")  # type: ignore[arg-type]
+            optimizer.step()
+            optimizer.zero_grad()
+        self.log("train/discriminator", discriminator.detach(), on_step=False, on_epoch=True)
+        return generator.detach()
+
+    def generator_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """The skeleton images (B, 1, S, S), and all losses but the discriminator's own."""
+        drawn = self.encoder(batch["image"])
+        points = self.regressor(drawn)
+        keypoints = crop_to_screen((points + 1) / 2, batch["crop"])
+        terms = self.lifting_terms(self.places(keypoints))
+        # the discriminator judges, and learns nothing by it
+        judge = {name: weight.detach() for name, weight in self.discriminator.named_parameters()}
+        terms["adversarial"] = lsgan_loss(functional_call(self.discriminator, judge, drawn), True)
+        truth = self.prior_points(batch)
+        terms["regressor"] = F.mse_loss(self.regressor(self.draw(truth)), truth)
+        redrawn = self.draw(points)
+        terms["redrawing"] = F.mse_loss(redrawn, drawn.detach())
+        if self.trains_on_references:
+            painted = self.painter(torch.cat([redrawn, batch["reference"]], dim=1))
+            terms["reconstruction"] = F.l1_loss(painted, batch["image"])
+        return drawn, self.weighted(terms)
+
+    def discriminator_loss(self, drawn: Tensor, prior: Tensor) -> Tensor:
+        """Half of each kind's LSGAN loss, skeleton images (B, 1, S, S) from pool and prior."""
+        fake = lsgan_loss(self.discriminator(self.pool(drawn)), False)
+        return (lsgan_loss(self.discriminator(prior), True) + fake) / 2
+
+    def draw(self, points: Tensor) -> Tensor:
+        """Skeleton images (B, 1, S, S) of places (B, J, 2) in [-1, 1] of the crop."""
+        return draw_skeletons(points, self.bones, self.image_size, self.sigma)
+
+    def prior_points(self, batch: dict[str, Tensor]) -> Tensor:
+        """The prior's 2D poses (B, J, 2) in [-1, 1] of crops around them."""
+        return 2 * screen_to_crop(batch["prior_keypoints"], batch["prior_crop"]) - 1
+
+    def draw_prior(self, batch: dict[str, Tensor]) -> Tensor:
+        """Their skeleton images (B, 1, S, S)."""
+        return self.draw(self.prior_points(batch))
+
+    def prepare(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Put the estimates in the place of the keypoints."""
+        if self.part == "flow":
+            return batch
+        image = batch["image"].to(self.dtype)
+        points = self.regressor(self.encoder(image))
+        if self.flip_test:
+            points = (points + self._mirror(self.regressor(self.encoder(image.flip(3))))) / 2
+        keypoints = crop_to_screen((points + 1) / 2, batch["crop"])[:, None]
+        return {**batch, "keypoints": keypoints, "true": batch["keypoints"][:, 0]}
+
+    def evaluate(self, batch: dict[str, Tensor]) -> None:
+        """Add a batch to the errors in 3D, and to those of the 2D estimates.
+
+        `keypoint_error` is a percentage of the crop's side, as are that of the prior's mean pose
+        (`_mean`) and that from another frame's pose (`_other`).
+        """
+        if self.part == "flow":
+            return
+        super().evaluate(batch)
+        crop = batch["crop"]
+        found = screen_to_crop(batch["keypoints"][:, 0], crop)
+        truth = screen_to_crop(batch["true"], crop)
+        other = screen_to_crop(batch["other_keypoints"], batch["other_crop"])
+        guesses = {"": found - truth, "_other": found - other, "_mean": self.points - truth}
+        for name, away in guesses.items():
+            metric = self.estimates[f"keypoint_error{name}"]
+            metric.update(100 * away.norm(dim=-1), batch["visible"])  # type: ignore[operator]
+
+    def log_errors(self, stage: str) -> None:
+        """Log the errors in 3D and those of the 2D estimates."""
+        super().log_errors(stage)
+        if self.part == "flow":
+            return
+        for name, metric in self.estimates.items():
+            self.log(f"{stage}/{name}", metric.compute())  # type: ignore[operator]
+            metric.reset()  # type: ignore[operator]
+
+    def on_train_epoch_end(self) -> None:
+        """Let the rates of generator and discriminator decay; Lightning does so for one alone."""
+        if self.part == "rest":
+            for schedule in self.lr_schedulers():  # type: ignore[union-attr]
+                schedule.step()
+
+    def configure_optimizers(self) -> Any:  # noqa: ANN401
+        """Adam for the flow; for the rest one for the generator and one for the discriminator."""
+        if self.part == "flow":
+            return super().configure_optimizers()
+        generator = [self.encoder, self.regressor, self.lifter, self.painter]
+        weights = (
+            [weight for module in generator for weight in module.parameters()],
+            list(self.discriminator.parameters()),
+        )
+        return [adam(each, self.lr, self.weight_decay, self.lr_decay) for each in weights]
