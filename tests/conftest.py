@@ -12,4 +12,4 @@ import pytest
 def tiny_motion(tmp_path_factory, monkeypatch):
     """Options for a small set of generated motion, cached away from the user's own cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
-    return ["--data.init_args.source.init_args.frames=12"]
+    return ["--data.init_args.source.init_args.frames=5"]

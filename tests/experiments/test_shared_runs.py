@@ -1,16 +1,19 @@
 """What the tables share, and what a table lacks: on tiny data, with tables made up for it."""
 
 import csv
+import io
 import json
+from contextlib import redirect_stdout
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 import yaml
 
-from experiments import reproduce, tables
 from experiments.runs import Run, Setting
 from experiments.tables import Row, Training, load_table
+from tests.experiments.conftest import make_tiny, make_up, run, times
 
 FIRST = """
 title: a first table
@@ -70,7 +73,6 @@ method: srnet
 rows:
   SR: {network: sr}
   SR(few): {network: sr, train: {set: {train_subjects: [S1, S5]}}}
-  SR(dealt): {network: sr, shuffled_groups: 3, seeded: [shuffle_seed]}
 columns:
   subject: {protocol: subject, metric: mpjpe_action}
   loss: {protocol: training, metric: loss, unit: cm}
@@ -88,40 +90,76 @@ claims:
   - text: More subjects are better
     orders: [{better: SR, worse: [SR(few)], columns: [subject]}]
 """
+DEALT = """
+title: a row that is dealt out anew for every seed
+paper: nowhere
+unit: mm
+ruler: MPJPE
+method: srnet
+rows:
+  SR(dealt): {network: sr, shuffled_groups: 3, seeded: [shuffle_seed]}
+columns:
+  subject: {protocol: subject, metric: mpjpe_action}
+published: {}
+claims: []
+"""
 OTHER_PRESET = """
 model: {init_args: {width: 24}}
 data: {init_args: {batch_size: 64, train_stride: 10}}
 trainer: {max_epochs: 1}
 """
-
-
 SUBJECT = Training()
 
 
+def make_tables(tmp_path_factory, monkeypatch):
+    """Tables that share runs, in a folder without results."""
+    folder = make_tiny(tmp_path_factory, monkeypatch)
+    make_up(folder, monkeypatch, first=FIRST, second=SECOND, third=THIRD, dealt=DEALT)
+    (folder / "configs/presets/other.yaml").write_text(OTHER_PRESET)
+    return folder
+
+
 @pytest.fixture
-def made_up(tiny, monkeypatch):
-    """Two tables that share a row."""
-    folder = tiny / "tables"
-    folder.mkdir()
-    (folder / "first.yaml").write_text(FIRST)
-    (folder / "second.yaml").write_text(SECOND)
-    (folder / "third.yaml").write_text(THIRD)
-    (tiny / "configs/presets/other.yaml").write_text(OTHER_PRESET)
-    monkeypatch.setattr(tables, "FOLDER", folder)
-    return tiny
+def made_up(tmp_path_factory, monkeypatch):
+    return make_tables(tmp_path_factory, monkeypatch)
 
 
-def run(folder, name, *args):
-    reproduce.main([name, f"--results={folder / 'results'}", *args])
-    return json.loads((folder / f"results/{name}/table.json").read_text())
+@pytest.fixture(scope="module")
+def history(tmp_path_factory):
+    """The tables made one after the other, and what there was after each."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        folder = make_tables(tmp_path_factory, monkeypatch)
+
+        def made(name):
+            with redirect_stdout(io.StringIO()) as printed:
+                contents = run(folder, name)
+            held = {path: torch.load(path) for path in times(folder)}
+            tests = {path: _tests(path) for path in held}
+            text = " ".join(printed.getvalue().split())
+            return SimpleNamespace(
+                contents=contents, printed=text, times=times(folder), held=held, tests=tests
+            )
+
+        names = ("first", "second", "first", "third")
+        first, second, again, third = (made(name) for name in names)
+        path = folder / "configs/protocols/rare_pose.yaml"
+        path.write_text(path.read_text().replace("sigma: 0.2", "sigma: 0.05"))
+        return SimpleNamespace(
+            folder=folder,
+            first=first,
+            second=second,
+            again=again,
+            third=third,
+            changed=made("second"),
+        )
 
 
-def checkpoints(folder):
-    return {path: path.stat().st_mtime_ns for path in (folder / "results").rglob("last.ckpt")}
+def _tests(checkpoint):
+    return set(json.loads(checkpoint.with_name("metrics.json").read_text()))
 
 
-def test_what_a_table_lacks_is_said_and_does_not_make_it_incomplete(made_up, capsys):
-    contents = run(made_up, "first")
+def test_what_a_table_lacks_is_said_and_does_not_make_it_incomplete(history):
+    contents = history.first.contents
     assert contents["complete"]
     assert contents["rows"] == ["SR", "LONG", "CPN"]
     assert contents["absent"] == ["Kick"]
@@ -137,29 +175,27 @@ def test_what_a_table_lacks_is_said_and_does_not_make_it_incomplete(made_up, cap
     assert curve["SR"]["Walking"] == contents["cells"]["SR"]["Walk"]["mean"]
     assert [claim["verdict"] for claim in contents["claims"]] == ["undecided"] * 2
     assert all("not measured" in claim["detail"] for claim in contents["claims"])
-    pages = [(made_up / "results/first" / name).read_text() for name in ("table.md", "index.html")]
-    for page in (*pages, " ".join(capsys.readouterr().out.split())):
+    folder = history.folder / "results/first"
+    pages = [(folder / name).read_text() for name in ("table.md", "index.html")]
+    for page in (*pages, history.first.printed):
         assert "These data have no Kick." in page
         assert "Not run: CPN: needs h36m, keypoints=cpn_ft_h36m_dbb." in page
         assert page.index("s published, not run") < page.index("12.3")
 
 
-def test_tables_share_their_runs(made_up):
-    first = run(made_up, "first")
-    trained = checkpoints(made_up)
-    assert len(trained) == 2
-    second = run(made_up, "second")
-    assert second["cells"]["Ours"]["subject"] == first["cells"]["SR"]["Avg"]
-    after = checkpoints(made_up)
-    assert len(after) == 4
-    assert run(made_up, "first")["cells"] == first["cells"]
-    assert checkpoints(made_up) == after
-    names = sorted(path.name.rsplit("-", 1)[0] for path in (made_up / "results/runs").iterdir())
+def test_tables_share_their_runs(history):
+    first, second, again = history.first, history.second, history.again
+    assert len(first.times) == 2
+    assert second.contents["cells"]["Ours"]["subject"] == first.contents["cells"]["SR"]["Avg"]
+    assert len(second.times) == 4
+    assert again.contents["cells"] == first.contents["cells"]
+    assert again.times == second.times
+    names = sorted(path.parent.name.rsplit("-", 1)[0] for path in again.times)
     assert names == ["fc_baseline-seed0", "srnet-seed0", "srnet-seed0", "srnet-seed0"]
 
 
-def test_rows_and_columns_have_trainings_of_their_own(made_up):
-    first, third = run(made_up, "first"), run(made_up, "third")
+def test_rows_and_columns_have_trainings_of_their_own(history):
+    first, third = history.first.contents, history.third.contents
     cells = {
         (row, column): cell["mean"]
         for row, columns in third["cells"].items()
@@ -173,62 +209,53 @@ def test_rows_and_columns_have_trainings_of_their_own(made_up):
     assert third["curves"]["subjects"]["rows"] == {"SR": line}
     assert third["column_titles"]["loss"] == "loss, cm"
     assert third["complete"]
-    # GP and SR of the first table, SR trained on few and SR dealt out, also on few
-    steps = [torch.load(path)["global_step"] for path in checkpoints(made_up)]
-    assert len(steps) == 5
+    # SR trained on few
+    assert len(history.third.times) - len(history.again.times) == 1
 
 
-def test_the_training_loss_is_the_logs_also_where_training_was_over(made_up):
-    run(made_up, "first")
-    trained = checkpoints(made_up)
-    third = run(made_up, "third")
+def test_the_training_loss_is_the_logs_also_where_training_was_over(history):
     losses = set()
-    for path in trained:
-        (log, *_) = path.parent.glob("log/version_*/metrics.csv")
+    for path in history.first.times:
+        log = path.parent / "log/version_0/metrics.csv"
         logged = [row["train/loss"] for row in csv.DictReader(log.open()) if row["train/loss"]]
         losses.add(round(1000 * float(logged[-1]), 6))
-    assert round(third["cells"]["SR"]["loss"]["mean"], 6) in losses
+    assert round(history.third.contents["cells"]["SR"]["loss"]["mean"], 6) in losses
 
 
 def test_options_that_take_the_runs_seed(made_up):
-    run(made_up, "third", "--seeds=0,4")
-    dealt = [torch.load(path)["hyper_parameters"] for path in checkpoints(made_up)]
-    seeds = [held["shuffle_seed"] for held in dealt if held["shuffled_groups"] == 3]
-    assert sorted(seeds) == [0, 0, 4, 4]
+    run(made_up, "dealt", "--seeds=0,4")
+    dealt = [torch.load(path)["hyper_parameters"] for path in times(made_up)]
+    assert all(held["shuffled_groups"] == 3 for held in dealt)
+    assert sorted(held["shuffle_seed"] for held in dealt) == [0, 4]
 
 
-def test_another_protocol_config_measures_again_and_trains_nothing(made_up):
-    before = run(made_up, "second")
-    weights = {path: torch.load(path)["state_dict"] for path in checkpoints(made_up)}
-    path = made_up / "configs/protocols/rare_pose.yaml"
-    path.write_text(path.read_text().replace("sigma: 0.2", "sigma: 0.05"))
-    after = run(made_up, "second")
-    assert len(checkpoints(made_up)) == len(weights)
-    for checkpoint, held in weights.items():
-        now = torch.load(checkpoint)["state_dict"]
-        assert all(torch.equal(now[name], weight) for name, weight in held.items())
-        assert len(json.loads(checkpoint.with_name("metrics.json").read_text())) == 3
+def test_another_protocol_config_measures_again_and_trains_nothing(history):
+    before, after = history.third, history.changed
+    assert after.held.keys() == before.held.keys()
+    for path, held in before.held.items():
+        now = after.held[path]["state_dict"]
+        assert all(torch.equal(now[name], weight) for name, weight in held["state_dict"].items())
+    added = [len(after.tests[path] - before.tests[path]) for path in before.held]
+    assert sorted(added) == [0, 0, 1, 1, 1], "three rows are the second table's"
+    before, after = history.second.contents, after.contents
     for row in before["rows"]:
         assert after["cells"][row]["subject"] == before["cells"][row]["subject"]
         assert after["cells"][row]["rare20"] != before["cells"][row]["rare20"]
 
 
-def test_rows_have_presets_and_epochs_of_their_own(made_up):
-    run(made_up, "first")
-    second = run(made_up, "second")
-    assert second["preset"] == "quick"
+def test_rows_have_presets_and_epochs_of_their_own(history):
+    assert history.second.contents["preset"] == "quick"
     steps = {}
-    for path in checkpoints(made_up):
-        held = torch.load(path)
+    for held in history.second.held.values():
         options = held["hyper_parameters"]
         steps[options.get("network"), options["width"]] = (held["epoch"], held["global_step"])
     assert {key: epoch + 1 for key, (epoch, _) in steps.items()} == {
-        ("sr", 32): 2,
-        ("gp", 32): 3,
-        ("fc", 32): 2,
+        ("sr", 16): 2,
+        ("gp", 16): 3,
+        ("fc", 16): 2,
         (None, 24): 1,
     }
-    assert steps["gp", 32][1] * 2 == steps["sr", 32][1] * 3
+    assert steps["gp", 16][1] * 2 == steps["sr", 16][1] * 3
 
 
 def test_the_same_run_has_one_folder_and_another_run_another(made_up):
