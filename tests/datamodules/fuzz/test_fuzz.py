@@ -6,6 +6,7 @@ import signal
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -206,6 +207,26 @@ def test_valid_files_are_right(tmp_path):
         result = target.read(tmp_path / name)
         assert len(expected) == len(result.segments)
         assert dict(result.splits) == splits
+
+
+@pytest.mark.parametrize("name", ["mpii_jpeg", "human36m_images"])
+def test_crops_that_are_not_right_are_told(name, tmp_path):
+    target = TARGETS[name]
+    write(target.valid(), tmp_path)
+    plainly = target.plain(tmp_path)
+    sequences = target.read(tmp_path)
+    places, crops = vars(sequences.images).values()
+    assert target.difference(sequences, *plainly) == ""
+    for wrong in (
+        {"crops": crops[..., ::-1]},
+        {"crops": np.roll(crops, 1, axis=2)},
+        {"crops": crops[:, :, ::-1]},
+        {"crops": crops.astype(float)},
+        {"crops": crops[:-1]},
+        {"places": places + np.float32(1e-4)},
+    ):
+        images = SimpleNamespace(**{"places": places, "crops": crops} | wrong)
+        assert "crops" in target.difference(replace(sequences, images=images), *plainly)
 
 
 def test_the_command_tells_figures_and_saves_what_failed(tmp_path, monkeypatch, capsys):
