@@ -16,6 +16,12 @@ trainer: {max_epochs: 2}
 """
 
 
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tiny_motion, tmp_path, monkeypatch):
+    """Runs go to the working folder, and generated motion to the tests' cache."""
+    monkeypatch.chdir(tmp_path)
+
+
 def options(place, **values):
     """What a command line says of a place in the config."""
     return [f"--{place}.{name}={value}" for name, value in values.items()]

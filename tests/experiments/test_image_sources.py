@@ -1,63 +1,44 @@
 """Every source config with images: `lightning fit` and `test` on files in the public layouts."""
 
-import json
-
 import pytest
 import torch
 
 from experiments.cli import main
-from experiments.tables import CONFIGS
 from tests.datamodules.conftest import human36m_files  # noqa: F401
 from tests.datamodules.fuzz.targets import TARGETS, write
 from tests.datamodules.image_writers import write_human36m_images, write_mpii
-from tests.experiments.test_cli import drawn
+from tests.experiments.conftest import (
+    SHORT,
+    checkpoint,
+    configs,
+    data,
+    drawn,
+    latest,
+    metrics,
+    model,
+    refused,
+    source,
+    trainer,
+)
 
 TINY = [
-    "--trainer.max_epochs=4",
-    "--trainer.enable_progress_bar=false",
-    "--trainer.enable_model_summary=false",
-    "--trainer.accelerator=cpu",
-    "--model.init_args.image_size=32",
-    "--model.init_args.features=8",
-    "--model.init_args.depth=1",
+    *SHORT,
+    *trainer(max_epochs=1, accelerator="cpu"),
+    *model(image_size=32, features=8, depth=1),
 ]
-CHAIN = ["--trainer.limit_train_batches=2", "--model.init_args.width=8"]
-CHAIN += ["--model.init_args.min_groups=2", "--data.init_args.workers=2"]
-
-
-@pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-def configs(*names):
-    return [f"--config={CONFIGS / name}.yaml" for name in names]
-
-
-def source(**options):
-    return [f"--data.init_args.source.init_args.{key}={value}" for key, value in options.items()]
-
-
-def checkpoint(folder):
-    return max(folder.rglob("last.ckpt"), key=lambda path: path.stat().st_mtime_ns)
-
-
-def metrics(folder):
-    written = max(folder.glob("runs/version_*/metrics.json"), key=lambda p: p.stat().st_mtime_ns)
-    return json.loads(written.read_text())
+CHAIN = model(width=8, min_groups=2)
 
 
 def test_an_estimator_of_mpii_is_what_the_chain_on_human36m_begins_with(
     human36m_files,  # noqa: F811
     tmp_path,
 ):
-    mpii = [*source(root=write_mpii(tmp_path / "mpii")), "--data.init_args.batch_size=4"]
-    mpii = [*configs("methods/dpcn_estimator", "sources/mpii"), *mpii, *TINY]
-    mpii.append("--model.init_args.stacks=2")
+    root = write_mpii(tmp_path / "mpii")
+    mpii = [*configs("methods/dpcn_estimator", "sources/mpii"), *source(root=root), *TINY]
+    mpii += [*data(batch_size=4), *model(stacks=2)]
     main(["fit", *mpii])
-    estimator = checkpoint(tmp_path)
-    main(["test", *mpii, f"--ckpt_path={estimator}"])
+    estimator = latest(tmp_path, "last.ckpt")
+    main(["test", *mpii, checkpoint(tmp_path)])
     held = metrics(tmp_path)
     assert 0 < held["test/keypoint_error"] < 100
     assert "test/bias/right_wrist" in held
@@ -69,7 +50,8 @@ def test_an_estimator_of_mpii_is_what_the_chain_on_human36m_begins_with(
         *source(root=root, images=tmp_path / "images", stride=12),
         *TINY,
         *CHAIN,
-        f"--model.init_args.estimator_weights={estimator}",
+        *model(estimator_weights=estimator),
+        *data(workers=2),
     ]
     main(["fit", *chain])
     before = torch.load(estimator, weights_only=True)["state_dict"]
@@ -89,7 +71,7 @@ def test_an_estimator_of_mpii_is_what_the_chain_on_human36m_begins_with(
     assert any(name.startswith("estimator.stacks.1") for name in moved)
     assert any(name.startswith("network.lifters") for name in moved)
     assert torch.equal(second["network.groups"], third["network.groups"])
-    main(["test", *chain, f"--ckpt_path={checkpoint(tmp_path)}"])
+    main(["test", *chain, checkpoint(tmp_path)])
     held = metrics(tmp_path)
     assert 0 < held["test/pa_mpjpe"] < held["test/mpjpe"] < 2000
     assert 0 < held["test/keypoint_error"] < 100
@@ -103,46 +85,43 @@ def test_pictures_are_drawn_of_any_motion(name, files, own, tmp_path):
     write(TARGETS[files].valid(), tmp_path / "data")
     args = [
         *configs("methods/dpcn_images", f"sources/{name}_images", "presets/quick_dpcn_images"),
-        *drawn(source(root=tmp_path / "data", **own)),
+        *drawn(root=tmp_path / "data", **own),
         *source(stride=2),
         *TINY,
         *CHAIN,
     ]
     main(["fit", *args])
-    main(["test", *args, f"--ckpt_path={checkpoint(tmp_path)}"])
+    main(["test", *args, checkpoint(tmp_path)])
     assert 0 < metrics(tmp_path)["test/keypoint_error"] < 100
 
 
 def test_mpii_trains_no_lifting(tmp_path, capsys):
     root = write_mpii(tmp_path / "mpii")
     for method in ("methods/srnet", "methods/dpcn"):
-        with pytest.raises(SystemExit):
-            main(["fit", *configs(method, "sources/mpii"), *source(root=root)])
-        assert "2D keypoints alone" in capsys.readouterr().err
+        args = [*configs(method, "sources/mpii"), *source(root=root)]
+        assert "2D keypoints alone" in refused(capsys, ["fit", *args])
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_method_of_images_needs_images(capsys):
-    with pytest.raises(SystemExit):
-        main(["fit", *configs("methods/dpcn_images", "sources/synthetic")])
-    assert "SyntheticImages" in capsys.readouterr().err
+def test_a_method_of_images_needs_images(tiny_motion, capsys):
+    args = ["fit", *configs("methods/dpcn_images", "sources/synthetic"), *tiny_motion]
+    assert "SyntheticImages" in refused(capsys, args)
 
 
-def test_any_number_of_ranks_gives_the_same_figures(tiny_motion, tmp_path):
+def test_any_number_of_ranks_gives_the_same_figures(tmp_path):
     """From images, trained by two ranks; batches that do not come out even."""
     args = [
         *configs("methods/dpcn_images", "sources/synthetic_images", "presets/quick_dpcn_images"),
-        *drawn(tiny_motion),
-        *source(stride=12),
+        *drawn(frames=5),
+        *source(stride=5),
         *TINY,
         *CHAIN,
-        "--data.init_args.workers=0",
-        "--data.init_args.eval_batch_size=100",
+        *data(eval_batch_size=100),
     ]
-    ranks = ["--trainer.devices=2", "--trainer.strategy=ddp_fork"]
+    ranks = trainer(devices=2, strategy="ddp_fork")
     main(["fit", *args, *ranks])
-    args.append(f"--ckpt_path={checkpoint(tmp_path)}")
-    main(["test", *args, "--trainer.devices=1"])
+    args.append(checkpoint(tmp_path))
+    main(["test", *args, *trainer(devices=1)])
     alone = metrics(tmp_path)
     main(["test", *args, *ranks])
     together = metrics(tmp_path)
