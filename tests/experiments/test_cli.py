@@ -69,11 +69,11 @@ def fitted_and_tested(method, args, folder):
 
 
 def from_images(method, preset):
-    """Few and small pictures, and fewer epochs: in the longest stage there are four."""
+    """Few and small pictures, and fewer steps: in the longest stage there are four."""
     return [
         *axes(method, source="synthetic_images", preset=preset),
         *TINY,
-        *trainer(max_epochs=1),
+        *trainer(max_epochs=1, limit_train_batches=1),
         *drawn(frames=5),
         *source(stride=5),
     ]

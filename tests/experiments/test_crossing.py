@@ -1,11 +1,9 @@
 """Tables that train on one action, or test on other data than they train on."""
 
-import json
-
 import pytest
 
-from experiments import reproduce, tables
 from tests.datamodules.fuzz.targets import TARGETS, write
+from tests.experiments.conftest import make_up, run, times
 
 ACTIONS = """
 title: by the action trained on
@@ -40,20 +38,8 @@ claims:
 """
 
 
-def run(folder, name, *args):
-    reproduce.main([name, f"--results={folder / 'results'}", *args])
-    return json.loads((folder / f"results/{name}/table.json").read_text())
-
-
-@pytest.fixture
-def actions(tiny, monkeypatch):
-    (tiny / "tables").mkdir()
-    monkeypatch.setattr(tables, "FOLDER", tiny / "tables")
-    return tiny / "tables/actions.yaml"
-
-
-def test_a_column_is_an_action_that_the_data_have(tiny, actions):
-    actions.write_text(ACTIONS)
+def test_a_column_is_an_action_that_the_data_have(tiny, monkeypatch):
+    make_up(tiny, monkeypatch, actions=ACTIONS)
     contents = run(tiny, "actions")
     cells = {name: cell["mean"] for name, cell in contents["cells"]["SR"].items()}
     assert contents["complete"]
@@ -61,11 +47,12 @@ def test_a_column_is_an_action_that_the_data_have(tiny, actions):
     assert cells["Swim"] is None
     assert cells["Walk"] != cells["Eat"]
     assert cells["Avg"] == (cells["Walk"] + cells["Eat"]) / 2
-    assert len(list(tiny.glob("results/runs/*/last.ckpt"))) == 2
+    assert len(times(tiny)) == 2
 
 
-def test_actions_that_the_data_lack_alone_are_refused(tiny, actions, capsys):
-    actions.write_text(ACTIONS.replace("Walking", "Running").replace("Eating", "Rowing"))
+def test_actions_that_the_data_lack_alone_are_refused(tiny, monkeypatch, capsys):
+    lacking = ACTIONS.replace("Walking", "Running").replace("Eating", "Rowing")
+    make_up(tiny, monkeypatch, actions=lacking)
     with pytest.raises(SystemExit) as stopped:
         run(tiny, "actions")
     assert stopped.value.code == 2
@@ -80,10 +67,10 @@ def test_across_data_sets(tiny, monkeypatch):
     assert generated["complete"]
     assert generated["absent"] == ["Outdoor", "GS", "noGS"]
     assert "seed 1" in generated["data"]["tested_on"]
-    trained = {path: path.stat().st_mtime_ns for path in tiny.glob("results/runs/*/last.ckpt")}
+    trained = times(tiny)
     assert len(trained) == 3
     other = run(tiny, "srnet-table6", "--test-data=3dhp", f"--test-root={tiny / 'data'}")
-    assert {path: path.stat().st_mtime_ns for path in trained} == trained
+    assert times(tiny) == trained
     assert other["absent"] == []
     assert other["data"]["tested_on"].startswith("MPI-INF-3DHP")
     for row in other["rows"]:
