@@ -50,6 +50,10 @@ class LiftOnly(PoseLifter):
             units of 2D. Without, it finds other people's true poses a hundred nats less likely than
             the prior's, by components of a few thousandths in which bodies differ.
         learned_elevation: draw cameras by the elevations that the lifter says.
+        first_elevation: what it says before it has learned, radians; below 0 where cameras look
+            down. All poses with their depths negated, seen from below instead of from above, look
+            all but the same: only perspective tells, and of two runs that begin at 0 one may end
+            with bodies inside out (which ElePose forgives, where it aligns by reflections too).
         measured_bones: the usual ratios of bones are those of the prior's people in 3D, unpaired
             with anything; Human3.6M's by ElePose otherwise.
         likelihood_weight: of the flow's negative log likelihood of the 2D pose seen from elsewhere.
@@ -81,6 +85,7 @@ class LiftOnly(PoseLifter):
         flow_width: int = 1024,
         flow_noise: float = 0.005,
         learned_elevation: bool = True,
+        first_elevation: float = -0.2,
         measured_bones: bool = True,
         likelihood_weight: float = 1.0,
         reprojection_weight: float = 1.0,
@@ -111,6 +116,7 @@ class LiftOnly(PoseLifter):
             "bones": bones_weight,
         }
         self.lifter = ElevationLifter(len(self.skeleton.joints), width)
+        nn.init.constant_(self.lifter.elevation[-1].bias, first_elevation)  # type: ignore[arg-type]
         self.flow = PoseFlow(len(self.skeleton.joints), bases, flow_blocks, flow_width)
         self.register_buffer("bones", torch.tensor(self.skeleton.bones), persistent=False)
         self.register_buffer("unit", torch.zeros(()))
