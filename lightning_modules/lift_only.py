@@ -60,7 +60,7 @@ class LiftOnly(PoseLifter):
         reprojection_weight: of L_2D, see `networks.lifting_cycle.cycle_losses`.
         turned_weight: of L_3D.
         pairs_weight: of L_def.
-        bones_weight: of L_bone.
+        bones_weight: of L_bone; ElePose's is 50.
         lr: learning rate of Adam, whose betas are 0.5 and 0.999.
         weight_decay: of Adam, an L2 penalty.
         kwargs: of PoseLifter.
@@ -91,7 +91,7 @@ class LiftOnly(PoseLifter):
         reprojection_weight: float = 1.0,
         turned_weight: float = 1.0,
         pairs_weight: float = 1.0,
-        bones_weight: float = 50.0,
+        bones_weight: float = 2.5,
         lr: float = 2e-4,
         weight_decay: float = 1e-5,
         **kwargs: Any,  # noqa: ANN401
