@@ -33,12 +33,16 @@ QUICK = {
     "dpcn_images": "quick_dpcn_images",
     "dpcn_two_step": "quick_dpcn_two_step",
     "fc_baseline": "quick",
+    "lift_only": "quick_lift_only",
     "rie": "quick_rie",
     "rie_end_to_end": "quick_rie",
+    "selfsup": "quick_selfsup",
     "srnet": "quick",
     "srnet_temporal": "quick_temporal",
     "temporal_conv": "quick_temporal",
 }
+# the schedule over all frames, where that of the method keeps a fiftieth of the images
+PAPER = {"dpcn_images": "paper_dpcn_images", "dpcn_two_step": "paper_dpcn_two_step"}
 TINY = [*SHORT, *trainer(max_epochs=2), *model(width=32), *data(batch_size=64)]
 
 
@@ -54,8 +58,21 @@ NARROW = {
     "dpcn": {"min_groups": 2},
     "dpcn_images": {"image_size": 32, "stacks": 6, "features": 8, "depth": 1},
     "dpcn_two_step": {"image_size": 32, "stacks": 6, "features": 8, "depth": 1},
+    "lift_only": {"flow_width": 16},
+    "selfsup": {
+        "image_size": 24,
+        "image_width": 4,
+        "discriminator_width": 4,
+        "scales": 1,
+        "flow_width": 16,
+    },
 }
-FROM_IMAGES = ("dpcn_images", "dpcn_two_step")
+FROM_IMAGES = {
+    "dpcn_images": "synthetic_images",
+    "dpcn_two_step": "synthetic_images",
+    "selfsup": "synthetic_cutouts",
+}
+UNPAIRED = ("lift_only", "selfsup")
 
 
 def fitted_and_tested(method, args, folder):
@@ -68,10 +85,14 @@ def fitted_and_tested(method, args, folder):
     return held
 
 
+def protocol_of(method):
+    return "unpaired" if method in UNPAIRED else "subject"
+
+
 def from_images(method, preset):
     """Few and small pictures, and fewer steps: in the longest stage there are four."""
     return [
-        *axes(method, source="synthetic_images", preset=preset),
+        *axes(method, protocol_of(method), FROM_IMAGES[method], preset),
         *TINY,
         *trainer(max_epochs=1, limit_train_batches=1),
         *drawn(frames=5),
@@ -82,22 +103,18 @@ def from_images(method, preset):
 @pytest.mark.parametrize("preset", ["quick", "paper"])
 @pytest.mark.parametrize("method", sorted({*METHODS} - {"dpcn_estimator"}))
 def test_every_method_fits_and_tests(method, preset, tiny_motion, tmp_path):
-    preset = QUICK[method] if preset == "quick" else preset
+    preset = QUICK[method] if preset == "quick" else PAPER.get(method, preset)
     if method in FROM_IMAGES:
         args = from_images(method, preset)
     else:
-        args = [*axes(method, preset=preset), *TINY, *tiny_motion]
+        args = [*axes(method, protocol_of(method), preset=preset), *TINY, *tiny_motion]
     fitted_and_tested(method, args, tmp_path)
 
 
-@pytest.mark.parametrize("preset", sorted({*PRESETS} - {"paper", *QUICK.values()}))
+@pytest.mark.parametrize("preset", sorted({*PRESETS} - {"paper", *QUICK.values(), *PAPER.values()}))
 def test_every_other_preset_fits_and_tests(preset, tiny_motion, tmp_path):
-    images = [method for method in FROM_IMAGES if preset.endswith(method)]
-    (method,) = images or ["srnet" if preset == "quick_action" else "rie_end_to_end"]
-    if preset == "paper_dpcn_humaneva":
-        method = "dpcn"
-    args = [*axes(method, preset=preset), *TINY, *tiny_motion]
-    fitted_and_tested(method, from_images(method, preset) if images else args, tmp_path)
+    method = {"quick_action": "srnet", "paper_dpcn_humaneva": "dpcn"}.get(preset, "rie_end_to_end")
+    fitted_and_tested(method, [*axes(method, preset=preset), *TINY, *tiny_motion], tmp_path)
 
 
 # every method is tested under the Subject Protocol

@@ -77,14 +77,15 @@ def test_an_estimator_of_mpii_is_what_the_chain_on_human36m_begins_with(
     assert 0 < held["test/keypoint_error"] < 100
 
 
+@pytest.mark.parametrize("pictures", ["images", "cutouts"])
 @pytest.mark.parametrize(
     ("name", "files", "own"),
     [("npz", "pose_npz", {"name": "own"}), ("cmu", "amc", {"test_subjects": "[S02]"})],
 )
-def test_pictures_are_drawn_of_any_motion(name, files, own, tmp_path):
+def test_pictures_are_drawn_of_any_motion(name, files, own, pictures, tmp_path):
     write(TARGETS[files].valid(), tmp_path / "data")
     args = [
-        *configs("methods/dpcn_images", f"sources/{name}_images", "presets/quick_dpcn_images"),
+        *configs("methods/dpcn_images", f"sources/{name}_{pictures}", "presets/quick_dpcn_images"),
         *drawn(root=tmp_path / "data", **own),
         *source(stride=2),
         *TINY,

@@ -28,11 +28,13 @@ SOURCES = {
     "3dhp": ("mpi_inf_3dhp_mat", {}),
 }
 TINY = [*SHORT, *trainer(max_epochs=1), *model(width=32), *data(batch_size=16)]
+PICTURES = ("images", "cutouts")
 
 
 def test_every_source_has_files_here():
-    # test_image_sources.py
-    images = {"synthetic_images", "npz_images", "cmu_images", "h36m_images", "mpii"}
+    # test_image_sources.py, and of cutouts test_cli.py
+    drawn = {f"{name}_{kind}" for name in ("synthetic", "npz", "cmu") for kind in PICTURES}
+    images = {*drawn, "h36m_images", "mpii"}
     assert {*SOURCES, *images, "synthetic"} == {
         path.stem for path in (CONFIGS / "sources").glob("*.yaml")
     }
