@@ -9,6 +9,8 @@ Norm = Literal["l21", "l1", "l2"]
 # poses solved at once on a CPU, whose caches hold no more; a GPU takes all that it is given
 POSES_AT_ONCE = 256
 _CHECKED_EVERY = 4
+# of the largest of a pose's coordinates about the groups' centres: what is nearer agrees
+_ROUNDING = 1e-6
 
 
 class Consensus(nn.Module):
@@ -98,7 +100,11 @@ class Consensus(nn.Module):
         rows = poses.permute(3, 1, 2, 0).flatten(1, 2).contiguous()
         pose = self._least_squares(rows)
         if self.norm != "l2":
-            pose = pose + self.merge.to(rows) @ self._solve(rows - self._fit(rows, pose))
+            rest = rows - self._fit(rows, pose)
+            # the rest of a single group, or of groups that agree, is rounding
+            apart = _squares(rest).amax(0) > _ROUNDING**2 * _squares(rows).amax(0)
+            rest[:, :, apart] = self._solve(rest[:, :, apart].contiguous())
+            pose = pose + self.merge.to(rows) @ rest
         return pose.permute(2, 1, 0)
 
     def _least_squares(self, rows: Tensor) -> Tensor:

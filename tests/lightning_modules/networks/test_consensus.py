@@ -185,3 +185,22 @@ def test_groups_that_do_not_hang_together_are_refused():
         check_connected(torch.tensor([[0, 1], [1, 2]]), 4)
     with pytest.raises(ValueError, match="choose l21, l1, l2"):
         Consensus(groups_of(10), 17, "l3")
+
+
+def test_groups_that_agree_are_not_iterated_over(monkeypatch):
+    groups = torch.tensor([list(range(17))])
+    poses = torch.randn(50, 1, 17, 3)
+    poses = poses - poses.mean(2, keepdim=True)
+    tried = []
+    solve = Consensus._solve
+    monkeypatch.setattr(
+        Consensus, "_solve", lambda self, rest: (tried.append(rest.shape[2]), solve(self, rest))[1]
+    )
+    merged = Consensus(groups, 17)(poses)
+    assert sum(tried) == 0
+    torch.testing.assert_close(merged, poses[:, 0] - poses[:, 0, :1], atol=1e-6, rtol=0)
+    # one of two groups that agree, moved
+    twice = poses.repeat(1, 2, 1, 1)
+    twice[7, 0, 3] += 0.1
+    Consensus(groups.repeat(2, 1), 17)(twice)
+    assert sum(tried) == 1
