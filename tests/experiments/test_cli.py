@@ -90,11 +90,11 @@ def protocol_of(method):
 
 
 def from_images(method, preset):
-    """Few and small pictures, and fewer steps: in the longest stage there are four."""
+    """Few and small pictures, and fewer epochs: in the longest stage there are four."""
     return [
         *axes(method, protocol_of(method), FROM_IMAGES[method], preset),
         *TINY,
-        *trainer(max_epochs=1, limit_train_batches=1),
+        *trainer(max_epochs=1),
         *drawn(frames=5),
         *source(stride=5),
     ]
@@ -117,7 +117,7 @@ def test_every_other_preset_fits_and_tests(preset, tiny_motion, tmp_path):
     fitted_and_tested(method, [*axes(method, preset=preset), *TINY, *tiny_motion], tmp_path)
 
 
-# every method is tested under the Subject Protocol
+# both are tested under the Subject Protocol above
 @pytest.mark.parametrize("method", ["srnet", "rie_end_to_end"])
 @pytest.mark.parametrize("protocol", sorted({*PROTOCOLS} - {"subject"}))
 def test_every_protocol_fits_and_tests(method, protocol, tiny_motion, tmp_path):
