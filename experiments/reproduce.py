@@ -119,10 +119,11 @@ def reproduce(
 
 
 def _line(run: Run) -> str:
-    columns = {name: each for name, each in run.table.columns.items() if run.serves(each)}
-    seen = {name: run.figures(each).get(each.metric) for name, each in columns.items()}
-    figures = ", ".join(f"{name} {value:.1f}" for name, value in seen.items() if value is not None)
-    return f"{run.row} seed {run.seed}: {figures} {run.table.unit}"
+    figures = []
+    for name, column in run.table.columns.items():
+        if run.serves(column) and (value := run.figures(column).get(column.metric)) is not None:
+            figures.append(f"{name} {value:.1f} {column.unit or run.table.unit}")
+    return f"{run.row} seed {run.seed}: {', '.join(figures)}"
 
 
 def main(args: Sequence[str] | None = None) -> None:
