@@ -36,7 +36,7 @@ def read_jpeg(path: Path) -> NDArray[np.uint8]:
     if raw.rfind(_END) < raw.rfind(_SCAN) or width * height > _PIXELS_A_BYTE * len(raw):
         raise DataError(f"{path} is cut short: copy or extract it again.")
     if raw.count(_SCAN) > _MOST_SCANS:
-        raise DataError(f"{path} has over {_MOST_SCANS} scans, which no image of such data has.")
+        raise DataError(f"{path} has over {_MOST_SCANS} scans: extract it again, as plain JPEG.")
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     image = cv2.imdecode(np.frombuffer(raw, np.uint8), flags)
     if image is None:

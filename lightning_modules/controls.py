@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from metrics import AUC, NMPJPE, OFFICIAL_14, PAMPJPE, PCK
-from metrics.functional import procrustes_align, scale_align
+from metrics.functional import pa_mpjpe, procrustes_align, scale_align
 from metrics.joint_mean import JointMean
 from metrics.spread import Spread
 
@@ -57,9 +57,8 @@ class Controls(nn.Module):
         """Add predicted, true and other frames' poses (B, J, 3), mm, and elevations (B,), rad."""
         flat = joints * joints.new_tensor([1, 1, 0])
         scaled = scale_align(predicted, joints)
-        closer = _aligned(predicted * predicted.new_tensor([1, 1, -1]), joints) < _aligned(
-            predicted, joints
-        )
+        upside = predicted * predicted.new_tensor([1, 1, -1])
+        closer = pa_mpjpe(upside, joints) < pa_mpjpe(predicted, joints)
         poses = {
             "pa_mpjpe_flat": (flat, joints),
             "nmpjpe_flat": (flat, joints),
@@ -87,7 +86,3 @@ class Controls(nn.Module):
             figures[name] = metric.compute()  # type: ignore[operator]
             metric.reset()  # type: ignore[operator]
         return figures
-
-
-def _aligned(predicted: Tensor, joints: Tensor) -> Tensor:
-    return (procrustes_align(predicted, joints) - joints).norm(dim=-1).mean(dim=1)

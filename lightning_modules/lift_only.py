@@ -67,8 +67,8 @@ class LiftOnly(PoseLifter):
 
     Raises:
         ValueError: an unknown part, another skeleton than Human3.6M's 17 joints, or several frames.
-        MisconfigurationException: a fit of the lifter without a fitted flow, or data without a
-            prior.
+        MisconfigurationException: a fit of the lifter without a fitted flow, or a fit or a test of
+            data without a prior.
     """
 
     unit: Tensor
@@ -127,14 +127,14 @@ class LiftOnly(PoseLifter):
     def setup(self, stage: str) -> None:
         """Make the metrics and, for a fit of the flow, measure the prior."""
         super().setup(stage)
-        if stage != "fit":
-            return
         datamodule: Any = self.trainer.datamodule  # type: ignore[attr-defined]
-        if "prior" not in datamodule.frames:
+        if "prior" not in datamodule.frames and stage != "predict":
             raise MisconfigurationException(
                 "There is no prior of unpaired 2D poses: take datamodules.UnpairedProtocol, "
                 "protocols/unpaired.yaml."
             )
+        if stage != "fit":
+            return
         if self.part == "flow":
             self.measure(datamodule)
         elif not self.unit and self.trainer.ckpt_path is None:

@@ -116,8 +116,9 @@ class SelfSup(LiftOnly):
         """One step of generator and discriminator, each against the other as it was."""
         if self.part == "flow":
             return super().learn(batch)
-        drawn, generator = self.generator_loss(batch)
-        discriminator = self.discriminator_loss(drawn.detach(), self.draw_prior(batch))
+        prior = self.draw_prior(batch)
+        drawn, generator = self.generator_loss(batch, prior)
+        discriminator = self.discriminator_loss(drawn.detach(), prior)
         self.manual_backward(generator + discriminator)
         for optimizer in self.optimizers():  # type: ignore[union-attr]
             self.clip_gradients(optimizer, CLIP, "norm")  # type: ignore[arg-type]
@@ -126,8 +127,11 @@ class SelfSup(LiftOnly):
         self.log("train/discriminator", discriminator.detach(), on_step=False, on_epoch=True)
         return generator.detach()
 
-    def generator_loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """The skeleton images (B, 1, S, S), and all losses but the discriminator's own."""
+    def generator_loss(self, batch: dict[str, Tensor], prior: Tensor) -> tuple[Tensor, Tensor]:
+        """The skeleton images (B, 1, S, S), and all losses but the discriminator's own.
+
+        `prior` (B, 1, S, S) shows the batch's unpaired 2D poses.
+        """
         drawn = self.encoder(batch["image"])
         points = self.regressor(drawn)
         keypoints = crop_to_screen((points + 1) / 2, batch["crop"])
@@ -135,8 +139,7 @@ class SelfSup(LiftOnly):
         # the discriminator judges, and learns nothing by it
         judge = {name: weight.detach() for name, weight in self.discriminator.named_parameters()}
         terms["adversarial"] = lsgan_loss(functional_call(self.discriminator, judge, drawn), True)
-        truth = self.prior_points(batch)
-        terms["regressor"] = F.mse_loss(self.regressor(self.draw(truth)), truth)
+        terms["regressor"] = F.mse_loss(self.regressor(prior), self.prior_points(batch))
         redrawn = self.draw(points)
         terms["redrawing"] = F.mse_loss(redrawn, drawn.detach())
         if self.trains_on_references:

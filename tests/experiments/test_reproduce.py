@@ -9,6 +9,7 @@ import subprocess
 import time
 from contextlib import redirect_stdout
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ import torch
 from datamodules import DataError
 from experiments import reproduce
 from experiments.runs import Run
-from experiments.tables import load_table
+from experiments.tables import Measurement, load_table
 from lightning_modules import PoseLifter
 from tests.experiments.conftest import make_tiny, make_up, run, times
 
@@ -293,3 +294,21 @@ def test_tables_are_listed_with_their_state(table2, tmp_path, capsys):
     assert "complete" not in listed
     reproduce.main(["--list", f"--results={folder / 'results'}"])
     assert "complete" in capsys.readouterr().out
+
+
+def test_a_finished_run_is_said_with_each_column_s_unit():
+    columns = {
+        "PCK": Measurement(metric="pck"),
+        "MPJPE": Measurement(metric="mpjpe", unit="mm"),
+        "not run": Measurement(metric="other"),
+    }
+    said = reproduce._line(
+        SimpleNamespace(
+            row="SR",
+            seed=2,
+            table=SimpleNamespace(unit="%", columns=columns),
+            serves=lambda column: column.metric != "other",
+            figures=lambda column: {"pck": 81.24, "mpjpe": 94.3},
+        )
+    )
+    assert said == "SR seed 2: PCK 81.2 %, MPJPE 94.3 mm"

@@ -149,6 +149,14 @@ def test_without_a_prior(tiny_motion):
         fitted(small(part="flow"), motion)
 
 
+def test_a_test_without_a_prior(motion):
+    model = taught(motion)
+    model.part = "rest"
+    other = SubjectProtocol(SyntheticMocap(frames=12))
+    with pytest.raises(MisconfigurationException, match="UnpairedProtocol"):
+        model.trainer.test(model, other, verbose=False)
+
+
 def test_too_few_poses_for_the_components(tiny_motion):
     motion = UnpairedProtocol(SyntheticMocap(frames=12), batch_size=64, prior_subjects=["S5"])
     model = small(part="flow", bases=26)

@@ -69,7 +69,7 @@ def parts(names):
 def test_the_generator_s_loss_reaches_all_but_discriminator_and_flow(motion):
     model = taught(motion)
     batch = batch_of(model, motion)
-    _, loss = model.generator_loss(batch)
+    _, loss = model.generator_loss(batch, model.draw_prior(batch))
     reached = gradients(model, loss)
     assert reached == {
         name
@@ -81,7 +81,7 @@ def test_the_generator_s_loss_reaches_all_but_discriminator_and_flow(motion):
 def test_the_discriminator_s_loss_reaches_the_discriminator_alone(motion):
     model = taught(motion)
     batch = batch_of(model, motion)
-    drawn, _ = model.generator_loss(batch)
+    drawn, _ = model.generator_loss(batch, model.draw_prior(batch))
     loss = model.discriminator_loss(drawn.detach(), model.draw_prior(batch))
     assert parts(gradients(model, loss)) == {"discriminator"}
 
@@ -90,7 +90,7 @@ def test_the_judgement_is_the_discriminator_s(motion):
     model = taught(motion)
     batch = batch_of(model, motion)
     model.weights = dict.fromkeys(model.weights, 0.0) | {"adversarial": 1.0}
-    drawn, loss = model.generator_loss(batch)
+    drawn, loss = model.generator_loss(batch, model.draw_prior(batch))
     assert loss.item() == pytest.approx(lsgan_loss(model.discriminator(drawn), True).item())
 
 
@@ -99,7 +99,9 @@ def test_pictures_are_learned_from_by_every_term_of_theirs(motion, term):
     model = taught(motion)
     batch = batch_of(model, motion)
     model.weights = dict.fromkeys(model.weights, 0.0) | {term: 1.0}
-    assert "encoder" in parts(gradients(model, model.generator_loss(batch)[1]))
+    assert "encoder" in parts(
+        gradients(model, model.generator_loss(batch, model.draw_prior(batch))[1])
+    )
 
 
 def test_one_step_is_two_steps_apart(motion):
@@ -110,7 +112,7 @@ def test_one_step_is_two_steps_apart(motion):
     alone = copy.deepcopy(model)
     optimizers = alone.configure_optimizers()
     torch.manual_seed(1)
-    drawn, loss = alone.generator_loss(batch)
+    drawn, loss = alone.generator_loss(batch, alone.draw_prior(batch))
     discriminating = alone.discriminator_loss(drawn.detach(), alone.draw_prior(batch))
     for one, optimizer in zip((loss, discriminating), optimizers, strict=True):
         weights = optimizer["optimizer"].param_groups[0]["params"]
@@ -226,7 +228,9 @@ def test_no_tie_no_painter(motion):
     model = taught(motion, reconstruction_weight=0.0)
     batch = batch_of(model, motion)
     assert "reference" not in batch
-    assert "painter" not in parts(gradients(model, model.generator_loss(batch)[1]))
+    assert "painter" not in parts(
+        gradients(model, model.generator_loss(batch, model.draw_prior(batch))[1])
+    )
 
 
 @pytest.mark.parametrize(
