@@ -170,7 +170,7 @@ def load_table(name: str) -> Table:
         raise DataError(f"There is no table {name!r}: choose one of {', '.join(table_names())}.")
     held = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
     common = {"method": held.pop("method")}
-    common |= {axis: held.pop(axis, {}) for axis in ("presets", "sources")}
+    common |= {axis: held.pop(axis) for axis in ("presets", "sources", "train") if axis in held}
     held["rows"] = {key: _row(common | each) for key, each in held["rows"].items()}
     held["columns"] = {key: _measurement(each) for key, each in held["columns"].items()}
     held["curves"] = {key: _curve(each) for key, each in held.get("curves", {}).items()}

@@ -1,6 +1,7 @@
 """The YAML tables: against the papers' figures, and against what the suite has."""
 
 import pytest
+import yaml
 
 from experiments import runs
 from experiments.runs import Run, Setting
@@ -71,6 +72,19 @@ def test_a_table_names_configs_that_there_are(name):
             assert named.metric == "loss"
             continue
         assert (CONFIGS / f"protocols/{named.protocol}.yaml").exists()
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_method_is_trained_under_the_protocol_that_it_asks_for(name):
+    def protocol(place):
+        held = yaml.safe_load((CONFIGS / f"{place}.yaml").read_text())
+        return held.get("data", {}).get("class_path")
+
+    table = load_table(name)
+    for row, held in table.rows.items():
+        asked = protocol(f"methods/{held.method}")
+        for training in table.trainings(row):
+            assert asked in (None, protocol(f"protocols/{training.protocol}"))
 
 
 @pytest.mark.parametrize("name", TABLES)
