@@ -2,16 +2,28 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file so that a reader, or a run after a crash, never sees a part of it."""
+@contextmanager
+def write_whole(path: Path) -> Iterator[Path]:
+    """A draft to write, which takes the file's place when all of it is there.
+
+    A reader, or a run after a crash, never sees a part of it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text)
+    draft = path.with_name(f".{os.getpid()}.{path.name}")
+    yield draft
     draft.replace(path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file that is whole or not there."""
+    with write_whole(path) as draft:
+        draft.write_text(text)
 
 
 def write_json(path: Path, contents: Any) -> None:  # noqa: ANN401

@@ -15,6 +15,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from datamodules import PoseDataModule
 from experiments.cli import TRAINER_DEFAULTS, PoseCLI
 from experiments.code_version import code_version
+from experiments.details import Details, DetailsRecorder
 from experiments.files import write_json
 from experiments.last_loss import LastLoss
 from experiments.stages import Stage, fit_stages
@@ -91,7 +92,8 @@ class Run:
 
     A run's folder is named by a hash of all that determines its weights: its configs and options,
     the data and the code. Rows of several tables that are the same run share it. It holds the last
-    epoch's checkpoint, the log, the full config and `metrics.json`: test -> figures.
+    epoch's checkpoint, the log, the full config, `metrics.json`: test -> figures, and a file of
+    details for every test.
 
     Args:
         table: the table.
@@ -173,6 +175,14 @@ class Run:
         """Metric -> figure, of a measurement that is done."""
         return self.metrics[self.test(measurement)]
 
+    def details(self, measurement: Measurement) -> Details | None:
+        """What a measurement that is done left beside its figures, where it predicted poses."""
+        path = self._details(self.test(measurement))
+        return Details.load(path) if path.exists() else None
+
+    def _details(self, test: str) -> Path:
+        return self.folder / f"details-{_digest(test, size=5)}.npz"
+
     def test_args(self, measurement: Measurement) -> list[str]:
         """The command line of a measurement."""
         options = {f"data.init_args.{key}": value for key, value in measurement.set.items()}
@@ -200,16 +210,22 @@ class Run:
             checkpoint = self.folder / "last.ckpt"
             resumed = checkpoint if checkpoint.exists() else None
             cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=resumed)
+        recorder = DetailsRecorder()
+        cli.trainer.callbacks.append(recorder)  # type: ignore[attr-defined]
         metrics = self.metrics
         for test in self.missing:
-            metrics[test] = self._measure(test, cli.model, cli.trainer)
+            metrics[test] = self._measure(test, cli.model, cli.trainer, recorder)
             write_json(self.folder / "metrics.json", metrics)
 
-    def _measure(self, test: str, model: LightningModule, trainer: Trainer) -> dict[str, float]:
+    def _measure(
+        self, test: str, model: LightningModule, trainer: Trainer, recorder: DetailsRecorder
+    ) -> dict[str, float]:
         if test == TRAINING:
             (last,) = (each for each in trainer.callbacks if isinstance(each, LastLoss))  # type: ignore[attr-defined]
             return {"loss": last.loss * MILLIMETRES}
         trainer.test(model, datamodule(self.test_args(self.tests[test])), verbose=False)
+        if recorder.details is not None:
+            recorder.details.save(self._details(test))
         figures = trainer.callback_metrics.items()
         return {name.removeprefix("test/"): value.item() for name, value in figures}
 

@@ -134,14 +134,13 @@ class ImageDPCN(DPCN):
         keypoints = self._keypoints(maps, batch["crop"])[:, None]
         return {**batch, "keypoints": keypoints, "true": batch["keypoints"], "heatmaps": maps}
 
-    def evaluate(self, batch: dict[str, Tensor]) -> None:
+    def evaluate(self, batch: dict[str, Tensor]) -> Tensor | None:
         """Add a batch to the errors in 3D, once there are lifters, and to those of the estimator.
 
         `keypoint_error` is a percentage of the crop's side; `bias`, of the domain conversion
         against the highest cell (Fig. 5), is in cells.
         """
-        if self.network is not None:
-            super().evaluate(batch)
+        predicted = None if self.network is None else super().evaluate(batch)
         maps, visible = batch["heatmaps"], batch["visible"]
         away = (batch["keypoints"] - batch["true"])[:, 0].norm(dim=-1)
         bias = conversion_bias(maps, self.threshold).norm(dim=-1)
@@ -153,6 +152,7 @@ class ImageDPCN(DPCN):
         }
         for name, figure in figures.items():
             self.heatmap_figures[name].update(figure, visible)  # type: ignore[operator]
+        return predicted
 
     def log_errors(self, stage: str) -> None:
         """Log the errors in 3D, once there are lifters, and those of the estimator."""

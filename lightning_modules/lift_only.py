@@ -192,18 +192,16 @@ class LiftOnly(PoseLifter):
             self.log(f"train/{name}", term.detach(), on_step=False, on_epoch=True)
         return torch.stack([self.weights[name] * term for name, term in kept.items()]).sum()
 
-    def evaluate(self, batch: dict[str, Tensor]) -> None:
+    def evaluate(self, batch: dict[str, Tensor]) -> Tensor | None:
         """Add a prepared batch to the errors, and to what they must be seen beside."""
         if self.part == "flow":
-            return
-        super().evaluate(batch)
-        keypoints = batch["keypoints"].to(self.dtype)
-        _, elevation = lift(self.lifter, self.places(keypoints[:, 0]))
-        predicted, joints, other = (
-            MILLIMETRES * poses.double()
-            for poses in (self.lift(keypoints), batch["joints"], batch["other_joints"])
-        )
+            return None
+        predicted = super().evaluate(batch)
+        assert predicted is not None
+        _, elevation = lift(self.lifter, self.places(batch["keypoints"][:, 0].to(self.dtype)))
+        joints, other = (MILLIMETRES * batch[name].double() for name in ("joints", "other_joints"))
         self.controls.update(predicted, joints, other, elevation)
+        return predicted
 
     def log_errors(self, stage: str) -> None:
         """Log the errors and the controls."""

@@ -167,9 +167,19 @@ class PoseLifter(LightningModule):
         """Add a batch to the errors."""
         self.evaluate(self.prepare(batch))
 
-    def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Add a batch to the errors."""
-        self.evaluate(self.prepare(batch))
+    def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor] | None:
+        """Add a batch to the errors.
+
+        Returns:
+            What was judged: `keypoints` (B, J, 2) of the frames themselves, given or estimated,
+            and the `predicted` joints (B, J, 3), float64 mm; nothing where none are predicted.
+        """
+        prepared = self.prepare(batch)
+        predicted = self.evaluate(prepared)
+        if predicted is None:
+            return None
+        middle = -1 if self.causal else self.receptive_field // 2
+        return {"keypoints": prepared["keypoints"][:, middle], "predicted": predicted}
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
         """The frame numbers (B,) and predicted joints (B, J, 3) of a batch, in metres."""
@@ -187,8 +197,12 @@ class PoseLifter(LightningModule):
         """What is evaluated and predicted of a batch; a method from images estimates keypoints."""
         return batch
 
-    def evaluate(self, batch: dict[str, Tensor]) -> None:
-        """Add a prepared batch to the errors."""
+    def evaluate(self, batch: dict[str, Tensor]) -> Tensor | None:
+        """Add a prepared batch to the errors.
+
+        Returns:
+            The predicted joints (B, J, 3), float64 mm; None where a fit is not of the lifting.
+        """
         predicted = self._lift_batch(batch).double() * MILLIMETRES
         joints = batch["joints"].double() * MILLIMETRES
         places = {"index": batch["index"], "sequence": batch["sequence"]}
@@ -197,6 +211,7 @@ class PoseLifter(LightningModule):
         if "unshifted" in batch:
             unshifted = self.lift(batch["unshifted"]).double() * MILLIMETRES
             self.consistency.update(predicted, unshifted)
+        return predicted
 
     def _lift_batch(self, batch: dict[str, Tensor]) -> Tensor:
         """Lift a batch's windows, or the stretches of frames that they come from where it pays."""

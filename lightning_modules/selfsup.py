@@ -169,21 +169,23 @@ class SelfSup(LiftOnly):
         if self.part == "flow":
             return batch
         image = batch["image"].to(self.dtype)
-        points = self.regressor(self.encoder(image))
+        drawn = self.encoder(image)
+        points = self.regressor(drawn)
         if self.flip_test:
             points = (points + self._mirror(self.regressor(self.encoder(image.flip(3))))) / 2
         keypoints = crop_to_screen((points + 1) / 2, batch["crop"])[:, None]
-        return {**batch, "keypoints": keypoints, "true": batch["keypoints"][:, 0]}
+        true = batch["keypoints"][:, 0]
+        return {**batch, "keypoints": keypoints, "true": true, "skeleton_image": drawn}
 
-    def evaluate(self, batch: dict[str, Tensor]) -> None:
+    def evaluate(self, batch: dict[str, Tensor]) -> Tensor | None:
         """Add a batch to the errors in 3D, and to those of the 2D estimates.
 
         `keypoint_error` is a percentage of the crop's side, as are that of the prior's mean pose
         (`_mean`) and that from another frame's pose (`_other`).
         """
         if self.part == "flow":
-            return
-        super().evaluate(batch)
+            return None
+        predicted = super().evaluate(batch)
         crop = batch["crop"]
         found = screen_to_crop(batch["keypoints"][:, 0], crop)
         truth = screen_to_crop(batch["true"], crop)
@@ -192,6 +194,7 @@ class SelfSup(LiftOnly):
         for name, away in guesses.items():
             metric = self.estimates[f"keypoint_error{name}"]
             metric.update(100 * away.norm(dim=-1), batch["visible"])  # type: ignore[operator]
+        return predicted
 
     def log_errors(self, stage: str) -> None:
         """Log the errors in 3D and those of the 2D estimates."""
