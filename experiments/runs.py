@@ -175,9 +175,9 @@ class Run:
         """Metric -> figure, of a measurement that is done."""
         return self.metrics[self.test(measurement)]
 
-    def details(self, measurement: Measurement) -> Details | None:
-        """What a measurement that is done left beside its figures, where it predicted poses."""
-        path = self._details(self.test(measurement))
+    def details(self, test: str) -> Details | None:
+        """What a test that is done left beside its figures, where it predicted poses."""
+        path = self._details(test)
         return Details.load(path) if path.exists() else None
 
     def _details(self, test: str) -> Path:

@@ -2,12 +2,16 @@
 
 import subprocess
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+import numpy as np
+
 from datamodules import PoseSequences
 from experiments.claims import TEST, Figures, judge
+from experiments.evidence import Evidence, over_seeds, total
 from experiments.runs import Run, Setting
 from experiments.tables import Curve, Table
 
@@ -35,7 +39,11 @@ def summarise(
     done = [run for run in runs if not run.missing]
     figures = {row: _figures(table, row, done) for row in table.rows}
     higher = [column for column, each in table.columns.items() if each.higher]
-    absent = [column for column in table.columns if not any(figures[r][column] for r in figures)]
+    absent = [
+        column
+        for column in table.columns
+        if not any(len(figures[row][column].seeds) for row in figures)
+    ]
     return {
         "table": table.name,
         "title": table.title,
@@ -48,11 +56,13 @@ def summarise(
         },
         "cells": {
             row: {
-                column: _cell(seen, table.columns[column].unit or table.unit)
-                for column, seen in columns.items()
+                column: _cell(evidence, table.columns[column].unit or table.unit)
+                for column, evidence in columns.items()
             }
             for row, columns in figures.items()
         },
+        # folder names, which are the identities of a row's runs
+        "runs": {row: [run.folder.name for run in runs if run.row == row] for row in table.rows},
         "skipped": dict(skipped),
         "absent": absent if done else [],
         "paper": {"source": table.paper, "cells": table.published},
@@ -83,21 +93,27 @@ def summarise(
     }
 
 
-def _figures(table: Table, row: str, done: Sequence[Run]) -> dict[str, list[float]]:
-    """Column -> the figures of a row's seeds."""
+def _figures(table: Table, row: str, done: Sequence[Run]) -> dict[str, Evidence]:
+    """Column -> what a row's seeds have measured."""
     runs = [run for run in done if run.row == row]
-    figures: dict[str, list[float]] = {}
+    details = cache(lambda number, test: runs[number].details(test))
+    figures: dict[str, Evidence] = {}
     for column, each in table.columns.items():
         if each.mean:
-            columns = [figures[name] for name in each.mean if figures[name]]
-            figures[column] = [fmean(seeds) for seeds in zip(*columns, strict=True)]
+            columns = [figures[name] for name in each.mean if len(figures[name].seeds)]
+            figures[column] = (
+                total(columns) * (1 / len(columns)) if columns else Evidence(np.empty(0))
+            )
             continue
-        served = [run.figures(each) for run in runs if run.serves(each)]
-        figures[column] = [seen[each.metric] for seen in served if each.metric in seen]
+        served = {n: run.figures(each) for n, run in enumerate(runs) if run.serves(each)}
+        seen = {n: held[each.metric] for n, held in served.items() if each.metric in held}
+        left = [details(n, runs[n].test(each)) for n in seen]
+        figures[column] = over_seeds(seen.values(), left, each.metric)
     return figures
 
 
-def _cell(seen: Sequence[float], unit: str) -> dict[str, Any]:
+def _cell(evidence: Evidence, unit: str) -> dict[str, Any]:
+    seen = evidence.seeds.tolist()
     return {
         "mean": fmean(seen) if seen else None,
         "std": stdev(seen) if len(seen) > 1 else None,
@@ -111,7 +127,9 @@ def _curve(curve: Curve, figures: Figures, runs: Sequence[Run]) -> dict[str, Any
     """Row or line -> point -> mean over seeds, in the points' order."""
     rows: dict[str, dict[str, float]] = {}
     for row in curve.rows:
-        points = {point: list(figures[row][column]) for point, column in curve.columns.items()}
+        points = {
+            point: figures[row][column].seeds.tolist() for point, column in curve.columns.items()
+        }
         if measured := curve.measured:
             for run in (run for run in runs if run.row == row and run.serves(measured)):
                 for metric, value in sorted(run.figures(measured).items()):
@@ -120,8 +138,8 @@ def _curve(curve: Curve, figures: Figures, runs: Sequence[Run]) -> dict[str, Any
         if means := {point: fmean(values) for point, values in points.items() if values}:
             rows[row] = means
     for line, points_of in curve.lines.items():
-        seen = {point: figures[row][curve.column] for point, row in points_of.items()}
-        rows[line] = {point: fmean(seeds) for point, seeds in seen.items() if seeds}
+        seen = {point: figures[row][curve.column].seeds for point, row in points_of.items()}
+        rows[line] = {point: fmean(seeds) for point, seeds in seen.items() if len(seeds)}
     kind = {"axis": curve.axis, "running": curve.running, "bars": curve.bars}
     return {"title": curve.title, "rows": rows} | kind
 

@@ -7,13 +7,22 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from experiments.claims import judge
+from experiments.evidence import Evidence
 
 ORDER = {"text": "A beats B", "orders": [{"better": "A", "worse": ["B"], "columns": ["c"]}]}
 TREND = {"text": "grows", "gain": {"better": "A", "worse": "B", "along": ["c", "d", "e"]}}
 
 
 def figures(better, worse):
-    return {"A": {"c": better}, "B": {"c": worse}}
+    return seeds_alone({"A": {"c": better}, "B": {"c": worse}})
+
+
+def seeds_alone(held):
+    """Figures of which nothing is known but their seeds."""
+    return {
+        row: {column: Evidence(np.array(seen, float)) for column, seen in columns.items()}
+        for row, columns in held.items()
+    }
 
 
 @given(
@@ -42,7 +51,7 @@ def test_where_more_is_better_the_better_row_has_more():
     assert judged["detail"].startswith("A - B, c: +9.5")
 
 
-def test_one_seed_decides_nothing():
+def test_one_seed_alone_decides_nothing():
     judged = judge(ORDER, figures([10.0], [90.0]))
     assert judged["verdict"] == "undecided"
     assert "+80.0 (one seed)" in judged["detail"]
@@ -56,20 +65,20 @@ def test_a_trend_compares_neighbouring_columns(growth, verdict):
     gains = np.cumsum([1.0, *growth])
     worse = {c: 50 + g + seeds for c, g in zip("cde", gains, strict=True)}
     better = dict.fromkeys("cde", 50 + seeds**2)
-    assert judge(TREND, {"A": better, "B": worse})["verdict"] == verdict
+    assert judge(TREND, seeds_alone({"A": better, "B": worse}))["verdict"] == verdict
 
 
 def test_a_claim_needs_all_of_its_comparisons():
     claim = {"text": "", "orders": [{"better": "A", "worse": ["B", "C"], "columns": ["c"]}]}
     held = {"A": {"c": [1.0, 1.1]}, "B": {"c": [5.0, 5.2]}, "C": {"c": [1.0, 1.2]}}
-    assert judge(claim, held)["verdict"] == "undecided"
+    assert judge(claim, seeds_alone(held))["verdict"] == "undecided"
 
 
 @pytest.mark.parametrize(("step", "verdict"), [(5, "holds"), (-5, "reversed"), (0, "undecided")])
 def test_a_rise_compares_a_rows_own_columns(step, verdict):
     seeds = np.array([0.0, 0.1, 0.2])
     claim = {"text": "", "rise": {"rows": ["A"], "along": ["c", "d"]}}
-    judged = judge(claim, {"A": {"c": 50 + seeds, "d": 50 + step + seeds[::-1]}})
+    judged = judge(claim, seeds_alone({"A": {"c": 50 + seeds, "d": 50 + step + seeds[::-1]}}))
     assert judged["verdict"] == verdict
     assert judged["detail"].startswith(f"A, d against c: {step:+.1f}")
 
@@ -78,7 +87,7 @@ def test_a_rise_compares_a_rows_own_columns(step, verdict):
 def test_a_limit_is_compared_with_the_figures(height, verdict):
     seeds = np.array([0.0, 0.01, 0.02])
     claim = {"text": "", "below": {"rows": ["A"], "columns": ["c"], "limit": 1.0}}
-    judged = judge(claim, {"A": {"c": height + seeds}})
+    judged = judge(claim, seeds_alone({"A": {"c": height + seeds}}))
     assert judged["verdict"] == verdict
     assert judged["detail"].startswith("1.0 - A, c")
 
@@ -96,9 +105,8 @@ def test_gains_are_compared_by_the_paired_t_test(seeds):
             }
         ],
     }
-    verdict = judge(claim, {n: {"c": v} for n, v in zip("ABCD", (a, b, c, d), strict=True)})[
-        "verdict"
-    ]
+    held = seeds_alone({n: {"c": v} for n, v in zip("ABCD", (a, b, c, d), strict=True)})
+    verdict = judge(claim, held)["verdict"]
     if np.ptp((b - a) - (d - c)) == 0:
         return
     test = stats.ttest_rel(b - a, d - c)
@@ -111,9 +119,18 @@ def test_gains_are_compared_by_the_paired_t_test(seeds):
 
 def test_what_was_not_measured_decides_nothing():
     judged = judge(ORDER, figures([10.0, 11.0], []))
-    assert judged == {
-        "text": "A beats B",
-        "verdict": "undecided",
-        "detail": "B - A, c: not measured",
-    }
+    assert judged["verdict"] == "undecided"
+    assert judged["confidence"] is None
+    assert judged["detail"] == "B - A, c: not measured"
     assert judge(ORDER, figures([], []))["verdict"] == "undecided"
+
+
+@given(st.lists(st.lists(st.floats(10, 99, width=16), min_size=4, max_size=4), min_size=3))
+def test_a_slope_is_the_mean_of_each_seeds_least_squares(seeds):
+    held = np.array(seeds)
+    claim = {"text": "", "trend": {"rows": list("ABCD"), "columns": ["c"]}}
+    (slope,) = judge(
+        claim, seeds_alone({n: {"c": v} for n, v in zip("ABCD", held.T, strict=True)})
+    )["comparisons"]
+    fitted = [stats.linregress(range(4), seed).slope for seed in held]
+    assert slope["mean"] == pytest.approx(-np.mean(fitted), abs=1e-9)
