@@ -16,7 +16,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 import lightning_modules  # noqa: F401
 from datamodules import DataError, PoseDataModule
 from experiments.checkpoints import check_checkpoint
-from experiments.code_version import code_version
+from experiments.code_version import STAGED_FIT, code_version
 from experiments.last_loss import LastLoss
 from experiments.memory import keep_freed_memory
 from experiments.metrics_file import MetricsFile
@@ -117,7 +117,8 @@ class PoseCLI(LightningCLI):
             config.pop(silent)
         for silent in ("logger", "callbacks", "default_root_dir", "enable_progress_bar"):
             config["trainer"].pop(silent)
-        identity = repr((config, self.datamodule.sequences.fingerprint(), code_version()))
+        code = code_version([config["model"], config["data"]], STAGED_FIT)
+        identity = repr((config, self.datamodule.sequences.fingerprint(), code))
 
         def build(options: list[str], checkpoints: Path) -> "PoseCLI":
             if logger:

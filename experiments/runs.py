@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from datamodules import PoseDataModule
 from experiments.cli import TRAINER_DEFAULTS, PoseCLI
-from experiments.code_version import code_version
+from experiments.code_version import FIT, STAGED_FIT, code_version
 from experiments.details import Details, DetailsRecorder
 from experiments.files import write_json
 from experiments.last_loss import LastLoss
@@ -74,7 +75,7 @@ class Setting:
         """What the four configs of a row say, later ones over earlier ones."""
         merged: dict[str, Any] = {"trainer": {"max_epochs": TRAINER_DEFAULTS["max_epochs"]}}
         for path in self._configs(row, protocol):
-            _merge(merged, yaml.safe_load(path.read_text()))
+            _merge(merged, deepcopy(_parsed(path.read_text())))
         return merged
 
     def _configs(self, row: Row, protocol: str) -> list[Path]:
@@ -91,9 +92,9 @@ class Run:
     """Trains one row with one seed, and measures it; what is done is not done again.
 
     A run's folder is named by a hash of all that determines its weights: its configs and options,
-    the data and the code. Rows of several tables that are the same run share it. It holds the last
-    epoch's checkpoint, the log, the full config, `metrics.json`: test -> figures, and a file of
-    details for every test.
+    the data and the code that it uses. Rows of several tables that are the same run share it. It
+    holds the last epoch's checkpoint, the log, the full config, `metrics.json`: test -> figures,
+    and a file of details for every test.
 
     Args:
         table: the table.
@@ -131,7 +132,9 @@ class Run:
         self.stages = [Stage(**stage) for stage in config.get("stages", ())]
         # in all of its stages
         self.epochs = sum(stage.of(epochs) for stage in self.stages) or epochs
-        key = _digest((config, seed, fingerprint, code_version()), size=5)
+        fit = STAGED_FIT if self.stages else FIT
+        code = code_version([config["model"], config["data"]], fit)
+        key = _digest((config, seed, fingerprint, code), size=5)
         self.folder = folder / f"{held.method}-seed{seed}-{key}"
         options = {f"model.init_args.{name}": value for name, value in model.items()}
         options |= {f"data.init_args.{name}": value for name, value in training.set.items()}
@@ -165,11 +168,11 @@ class Run:
         protocol = measurement.protocol
         if protocol == TRAINING:
             return TRAINING
-        held: Any = yaml.safe_load((CONFIGS / f"protocols/{protocol}.yaml").read_text())
+        held: Any = [_parsed((CONFIGS / f"protocols/{protocol}.yaml").read_text())]
         if protocol == CROSS_DATASET:
-            held = held, self.setting.other, self.setting.other_fingerprint
+            held += [self.setting.other, self.setting.other_fingerprint]
         options = [f"{key}={_text(value)}" for key, value in sorted(measurement.set.items())]
-        return " ".join([protocol, *options, _digest(held, size=3)])
+        return " ".join([protocol, *options, _digest((held, code_version(held)), size=3)])
 
     def figures(self, measurement: Measurement) -> dict[str, float]:
         """Metric -> figure, of a measurement that is done."""
@@ -234,6 +237,12 @@ def datamodule(args: Sequence[str]) -> PoseDataModule:
     """The datamodule of a command line."""
     held: PoseDataModule = PoseCLI(list(args), run=False).datamodule
     return held
+
+
+@cache
+def _parsed(text: str) -> Any:  # noqa: ANN401
+    """A config, to be looked at and not changed."""
+    return yaml.safe_load(text)
 
 
 def _merge(into: dict[str, Any], held: Mapping[str, Any]) -> None:
