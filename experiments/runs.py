@@ -24,6 +24,8 @@ from experiments.tables import CONFIGS, Measurement, Row, Table, Training
 from lightning_modules.lifter import MILLIMETRES
 
 TRAINING, CROSS_DATASET = "training", "cross_dataset"
+# smoke is a config on top of those of quick
+QUICK, SMOKE = "quick", "smoke"
 # a run is small: more GPUs serve more runs, not a faster one
 _TRAINER = {"devices": "1", "enable_progress_bar": "false", "enable_model_summary": "false"}
 
@@ -49,7 +51,7 @@ class Setting:
     images: str | None = None
 
     def args(self, row: Row, protocol: str, options: Mapping[str, Any]) -> list[str]:
-        """The command line of a row under one protocol: four configs and what they leave open.
+        """The command line of a row under one protocol: its configs and what they leave open.
 
         Args:
             row: of the table.
@@ -72,20 +74,22 @@ class Setting:
         return configs + [f"--{key}={_text(value)}" for key, value in {**given, **options}.items()]
 
     def config(self, row: Row, protocol: str) -> dict[str, Any]:
-        """What the four configs of a row say, later ones over earlier ones."""
+        """What the configs of a row say, later ones over earlier ones."""
         merged: dict[str, Any] = {"trainer": {"max_epochs": TRAINER_DEFAULTS["max_epochs"]}}
         for path in self._configs(row, protocol):
             _merge(merged, deepcopy(_parsed(path.read_text())))
         return merged
 
     def _configs(self, row: Row, protocol: str) -> list[Path]:
+        preset = QUICK if self.preset == SMOKE else self.preset
         names = {
             "methods": row.method,
             "protocols": protocol,
             "sources": row.sources.get(self.data, self.data),
-            "presets": row.presets.get(self.preset, self.preset),
+            "presets": row.presets.get(preset, preset),
         }
-        return [CONFIGS / axis / f"{name}.yaml" for axis, name in names.items()]
+        paths = [CONFIGS / axis / f"{name}.yaml" for axis, name in names.items()]
+        return [*paths, CONFIGS / f"presets/{SMOKE}.yaml"] if self.preset == SMOKE else paths
 
 
 class Run:
@@ -135,7 +139,7 @@ class Run:
         fit = STAGED_FIT if self.stages else FIT
         code = code_version([config["model"], config["data"]], fit)
         key = _digest((config, seed, fingerprint, code), size=5)
-        self.folder = folder / f"{held.method}-seed{seed}-{key}"
+        self.folder = folder / f"{Path(held.method).name}-seed{seed}-{key}"
         options = {f"model.init_args.{name}": value for name, value in model.items()}
         options |= {f"data.init_args.{name}": value for name, value in training.set.items()}
         options |= {"trainer.max_epochs": epochs, "seed_everything": seed}
@@ -168,11 +172,13 @@ class Run:
         protocol = measurement.protocol
         if protocol == TRAINING:
             return TRAINING
-        held: Any = [_parsed((CONFIGS / f"protocols/{protocol}.yaml").read_text())]
+        held: Any = [_parsed((CONFIGS / "protocols" / f"{protocol}.yaml").read_text())]
         if protocol == CROSS_DATASET:
             held += [self.setting.other, self.setting.other_fingerprint]
         options = [f"{key}={_text(value)}" for key, value in sorted(measurement.set.items())]
-        return " ".join([protocol, *options, _digest((held, code_version(held)), size=3)])
+        return " ".join(
+            [Path(protocol).name, *options, _digest((held, code_version(held)), size=3)]
+        )
 
     def figures(self, measurement: Measurement) -> dict[str, float]:
         """Metric -> figure, of a measurement that is done."""
