@@ -78,7 +78,7 @@ def summarise(
             for name, each in table.curves.items()
         },
         "data": {
-            "source": setting.data,
+            "source": Path(setting.data).name,
             "title": data.title,
             "tested_on": other and other.title,
             "fingerprint": data.fingerprint(),

@@ -5,17 +5,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from datamodules.errors import DataError
+from experiments.table_checks import check_names, config_named, made, names_in, read_yaml
 
 FOLDER = Path(__file__).parent / "tables"
 CONFIGS = Path(__file__).parent / "configs"
+# what a table says once of all its rows
+_OF_ALL_ROWS = ("method", "presets", "sources", "train")
 
 
 @dataclass(frozen=True)
 class Training:
-    """The protocol that a method is trained under, and its options."""
+    """The protocol that a method is trained under, and its options.
+
+    What names a config, here and below, may also be the absolute path of a user's own, without its
+    `.yaml`; in a table it is given relative to the table, with it.
+    """
 
     protocol: str = "subject"
     set: Mapping[str, Any] = field(default_factory=dict)
@@ -112,26 +117,26 @@ class Table:
     Attributes:
         name: file name, as in `make reproduce TABLE=name`.
         title: for people.
+        rows: those that are run.
+        columns: column -> what is measured.
+        claims: what the paper says of them, as `claims.py` reads it.
         paper: where the published figures stand.
         unit: of figures whose column has no other.
         ruler: how they are measured.
-        rows: those that are run.
-        columns: column -> what is measured.
         published: row -> column -> the paper's figure, where it has one; also of rows not run here.
-        claims: what the paper says of them, as `claims.py` reads it.
         curves: figures beside the table.
         notes: what a reader of the results should know.
     """
 
     name: str
     title: str
-    paper: str
-    unit: str
-    ruler: str
     rows: dict[str, Row]
     columns: dict[str, Measurement]
-    published: dict[str, dict[str, float]]
     claims: list[dict[str, Any]]
+    paper: str = ""
+    unit: str = "mm"
+    ruler: str = ""
+    published: dict[str, dict[str, float]] = field(default_factory=dict)
     curves: dict[str, Curve] = field(default_factory=dict)
     notes: str = ""
 
@@ -161,41 +166,77 @@ def table_names() -> list[str]:
 
 
 def load_table(name: str) -> Table:
-    """Read a table by name.
+    """Read a table.
+
+    Args:
+        name: of one of the suite's, or the path of a user's own YAML.
 
     Raises:
-        DataError: there is no such table.
+        DataError: there is no such table, or its YAML is not as the classes above say.
     """
-    if name not in table_names():
-        raise DataError(f"There is no table {name!r}: choose one of {', '.join(table_names())}.")
-    held = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
-    common = {"method": held.pop("method")}
-    common |= {axis: held.pop(axis) for axis in ("presets", "sources", "train") if axis in held}
-    held["rows"] = {key: _row(common | each) for key, each in held["rows"].items()}
-    held["columns"] = {key: _measurement(each) for key, each in held["columns"].items()}
-    held["curves"] = {key: _curve(each) for key, each in held.get("curves", {}).items()}
-    for row, figures in held["published"].items():
-        if isinstance(figures, list):
-            held["published"][row] = dict(zip(held["columns"], figures, strict=True))
-    return Table(name=name, **held)
+    if not name.endswith(".yaml"):
+        if name not in table_names():
+            known = ", ".join(table_names())
+            raise DataError(f"There is no table {name!r}: give a YAML file, or one of {known}.")
+        return _Reader(FOLDER / f"{name}.yaml").table()
+    path = Path(name)
+    if path.stem in table_names():
+        raise DataError(f"The suite has a table {path.stem} already: give yours another name.")
+    return _Reader(path).table()
 
 
-def _row(held: dict[str, Any]) -> Row:
-    """What is not an attribute of a row is an option of its model."""
-    own = Row.__dataclass_fields__
-    options = {key: value for key, value in held.items() if key not in own}
-    given = {key: value for key, value in held.items() if key in own}
-    return Row(**_with_training(given), options=options)
+@dataclass(frozen=True)
+class _Reader:
+    """Reads one YAML."""
 
+    path: Path
 
-def _measurement(held: dict[str, Any]) -> Measurement:
-    return Measurement(**_with_training(held))
+    def table(self) -> Table:
+        where, held = self.path.name, read_yaml(self.path)
+        common = {key: held.pop(key) for key in _OF_ALL_ROWS if key in held}
+        readers = {"rows": self.row, "columns": self.measurement, "curves": self.curve}
+        for key, read in readers.items():
+            given = common if key == "rows" else {}
+            for name, own in names_in(held.get(key, {}), f"{where}, {key},").items():
+                place = f"{where}, {key[:-1]} {name!r},"
+                held[key][name] = read(given | names_in(own, place), place)
+        for row, figures in names_in(held.get("published", {}), f"{where}, published,").items():
+            if isinstance(figures, list) and len(figures) == len(held.get("columns", ())):
+                held["published"][row] = dict(zip(held["columns"], figures, strict=True))
+        table = made(Table, held | {"name": self.path.stem}, where)
+        check_names(table, where)
+        return table
 
+    def row(self, held: dict[str, Any], where: str) -> Row:
+        """What is not an attribute of a row is an option of its model."""
+        own = Row.__dataclass_fields__
+        options = {key: value for key, value in held.items() if key not in own}
+        given = {key: value for key, value in held.items() if key in own}
+        if "method" in given:
+            given["method"] = self.config("methods", given["method"])
+        for axis in ("presets", "sources"):
+            if axis in given:
+                names = names_in(given[axis], f"{where} {axis},")
+                given[axis] = {key: self.config(axis, name) for key, name in names.items()}
+        return made(Row, self.with_training(given, where) | {"options": options}, where)
 
-def _with_training(held: dict[str, Any]) -> dict[str, Any]:
-    return held | {"train": Training(**held["train"])} if "train" in held else held
+    def measurement(self, held: dict[str, Any], where: str) -> Measurement:
+        if held.get("protocol", "training") != "training":
+            held["protocol"] = self.config("protocols", held["protocol"])
+        return made(Measurement, self.with_training(held, where), where)
 
+    def curve(self, held: dict[str, Any], where: str) -> Curve:
+        if "measured" in held:
+            held["measured"] = self.measurement(names_in(held["measured"], where), where)
+        return made(Curve, held, where)
 
-def _curve(held: dict[str, Any]) -> Curve:
-    measured = held.pop("measured", None)
-    return Curve(**held, measured=_measurement(measured) if measured else None)
+    def with_training(self, held: dict[str, Any], where: str) -> dict[str, Any]:
+        if "train" not in held:
+            return held
+        training = dict(names_in(held["train"], f"{where} train,"))
+        if "protocol" in training:
+            training["protocol"] = self.config("protocols", training["protocol"])
+        return held | {"train": made(Training, training, f"{where} train,")}
+
+    def config(self, axis: str, name: Any) -> Any:  # noqa: ANN401
+        return config_named(name, CONFIGS / axis, self.path)
