@@ -1,28 +1,25 @@
 """What a table leaves for people: the terminal's table, `table.md` and `index.html`."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import plotly.graph_objects as go
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from datamodules.skeletons import Skeleton
+from experiments.figures import curve_figure, drawn_intervals, plotly_code
 from experiments.files import write_json, write_text
+from experiments.pages import TEMPLATES
+from experiments.predictions import bars, predictions
+from experiments.runs import Run
 from experiments.tables import load_table, table_names
+from experiments.viewer import viewer_html
 
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=lambda name: bool(name and "html" in name),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 # columns that fit beside each other, each with the paper's
 _WIDE = 6
-_COLORS = ("#c2410c", "#0369a1", "#15803d", "#7e22ce")
 _STYLES = {"holds": "green", "reversed": "red", "undecided": "yellow"}
 
 
@@ -122,24 +119,48 @@ def gaps(contents: dict[str, Any]) -> list[str]:
     return sentences
 
 
-def write_report(folder: Path, contents: dict[str, Any]) -> None:
+def confidence(claim: Mapping[str, Any]) -> str:
+    """In percent, never more than can be said."""
+    value = claim["confidence"]
+    return "over 99.9 %" if value > 99.9 else f"{value:.1f} %"
+
+
+def write_report(
+    folder: Path, contents: dict[str, Any], runs: Sequence[Run], skeleton: Skeleton
+) -> None:
     """Write `table.json`, `table.md` and `index.html`.
 
     Args:
         folder: of the table's results.
         contents: as `summarise` gives them.
+        runs: of the table, whose predictions `index.html` shows.
+        skeleton: of their data.
     """
     write_json(folder / "table.json", contents)
-    for template, name in (("table.md.jinja", "table.md"), ("report.html.jinja", "index.html")):
-        text = _TEMPLATES.get_template(template).render(
-            **contents,
-            headline=headline(contents),
-            gaps=gaps(contents),
-            grids=grids(contents),
-            bold="a line" if len(contents["columns"]) > _WIDE else "a column",
-            figure=_figure,
-        )
-        write_text(folder / name, text)
+    common = contents | {
+        "headline": headline(contents),
+        "gaps": gaps(contents),
+        "grids": grids(contents),
+        "bold": "a line" if len(contents["columns"]) > _WIDE else "a column",
+        "confidence": confidence,
+    }
+    write_text(folder / "table.md", TEMPLATES.get_template("table.md.jinja").render(common))
+    under, predicted = predictions(runs, skeleton)
+    errors = {
+        "Mean distance of each joint, mm, not aligned": {r: p.joints for r, p in predicted.items()},
+        "MPJPE of each action, mm, over its frames": {r: p.actions for r, p in predicted.items()},
+    }
+    page = TEMPLATES.get_template("report.html.jinja").render(
+        common,
+        predicted_under=under,
+        predictions=predicted,
+        errors={caption: bars(figures) for caption, figures in errors.items() if figures},
+        figure=curve_figure,
+        plotly=plotly_code,
+        intervals=drawn_intervals,
+        viewer=viewer_html,
+    )
+    write_text(folder / "index.html", page)
 
 
 def print_table(contents: dict[str, Any], folder: Path) -> None:
@@ -188,40 +209,6 @@ def print_tables(results: Path) -> None:
             )
         table.add_row(name, load_table(name).title, state)
     Console().print(table)
-
-
-def _figure(curve: dict[str, Any], library: bool) -> str:
-    """The error at each point and, dotted where it means something, its mean up to there.
-
-    Args:
-        curve: as in `table.json`.
-        library: whether to bring Plotly's code along, which a page needs once.
-    """
-    figure = go.Figure()
-    for number, (row, points) in enumerate(curve["rows"].items()):
-        values, color = list(points.values()), _COLORS[number % len(_COLORS)]
-        if curve["bars"]:
-            figure.add_bar(x=list(points), y=values, name=row, marker_color=color)
-            continue
-        running = [sum(values[: n + 1]) / (n + 1) for n in range(len(values))]
-        drawn = [(row, values, "solid"), (f"{row}, mean up to here", running, "dot")]
-        for name, line, dash in drawn[: 1 + curve["running"]]:
-            style = {"dash": dash, "color": color}
-            figure.add_scatter(x=list(points), y=line, name=name, line=style, mode="lines+markers")
-    figure.update_layout(
-        template="plotly_white",
-        # Plotly would read 10-20 as a date
-        xaxis={"type": "category", "title": curve["axis"]},
-        yaxis_title=curve["unit"],
-        legend={"orientation": "h", "y": -0.25},
-        margin={"l": 50, "r": 20, "t": 20, "b": 40},
-    )
-    html: str = figure.to_html(
-        full_html=False,
-        include_plotlyjs=library,
-        config={"responsive": True, "displaylogo": False},
-    )
-    return html
 
 
 def _listed(values: list[Any]) -> str:

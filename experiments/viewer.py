@@ -29,7 +29,7 @@ class Scene:
         predicted: (J, 3) or (F, J, 3) metres, camera frame (y down), root-relative.
         truth: likewise, where it is known.
         error: mm, where it is known.
-        image: (H, W, 3) uint8, RGB: what the 2D input was seen in.
+        image: (H, W, 3) uint8, RGB: what the method was given, cut out around the person.
         skeleton_image: (S, S) uint8: what a method has drawn between image and pose.
         fps: frames a second of a clip.
     """
@@ -102,8 +102,6 @@ def _packed(scene: Scene) -> dict[str, Any]:
         "keypoints": _pack(scene.keypoints, _NORMALISED),
         "predicted": _pack(scene.predicted, _METRES),
         "truth": None if scene.truth is None else _pack(scene.truth, _METRES),
-        "image": None if scene.image is None else _png(scene.image),
-        "height": 1.0 if scene.image is None else scene.image.shape[0] / scene.image.shape[1],
     }
 
 

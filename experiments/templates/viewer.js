@@ -70,26 +70,19 @@ addEventListener("DOMContentLoaded", () => {
 
   const drawInput = (svg, scene) => {
     const points = scene.keypoints.filter(Boolean);
-    let [left, top, width, height] = [-1, -scene.height, 2, 2 * scene.height];
-    if (!scene.image && points.length) {
-      const range = (axis) => points.reduce(
-        ([low, high], point) => [Math.min(low, point[axis]), Math.max(high, point[axis])],
-        [Infinity, -Infinity]);
-      const [[x0, x1], [y0, y1]] = [range(0), range(1)];
-      width = height = 1.25 * Math.max(x1 - x0, y1 - y0, 0.01);
-      [left, top] = [(x0 + x1 - width) / 2, (y0 + y1 - height) / 2];
-    }
-    const scale = 200 / width;
-    svg.setAttribute("viewBox", `0 0 200 ${height * scale}`);
-    if (scene.image)
-      make(svg, "image", { href: scene.image, width: 200, height: height * scale, opacity: 0.5 });
+    const range = (axis) => points.reduce(
+      ([low, high], point) => [Math.min(low, point[axis]), Math.max(high, point[axis])],
+      [Infinity, -Infinity]);
+    const [[x0, x1], [y0, y1]] = [range(0), range(1)];
+    const scale = 160 / Math.max(x1 - x0, y1 - y0, 0.01);
+    svg.setAttribute("viewBox", "-100 -100 200 200");
     const place = skeleton(svg, scene, false);
     return (frame) => place(scene.at("keypoints", frame).map(
-      (point) => point && [(point[0] - left) * scale, (point[1] - top) * scale]));
+      (point) => point && [(point[0] - (x0 + x1) / 2) * scale, (point[1] - (y0 + y1) / 2) * scale]));
   };
 
   const drawBody = (svg, scene) => {
-    svg.setAttribute("viewBox", "-105 -105 210 220");
+    svg.setAttribute("viewBox", "-105 -100 210 210");
     const all = [...scene.predicted, ...(scene.truth ?? [])].filter(Boolean);
     const radius = all.reduce((most, point) => Math.max(most, Math.hypot(...point)), 0.1);
     const lowest = all.reduce((most, point) => Math.max(most, point[1]), -Infinity);
@@ -198,5 +191,10 @@ addEventListener("DOMContentLoaded", () => {
     }
     draw();
   };
-  document.querySelectorAll(".viewer").forEach(start);
+  for (const viewer of document.querySelectorAll(".viewer")) {
+    // a page may hold hundreds of poses: those that are folded away are drawn when they are opened
+    const folded = viewer.closest("details:not([open])");
+    if (folded) folded.addEventListener("toggle", () => start(viewer), { once: true });
+    else start(viewer);
+  }
 });
