@@ -114,7 +114,7 @@ def reproduce(
         else:
             one_by_one(todo, on_epoch, on_done)
     contents = summarise(table, setting, seeds, runs, own, other, skipped)
-    write_report(results / table.name, contents)
+    write_report(results / table.name, contents, runs, own.skeleton)
     return contents
 
 
