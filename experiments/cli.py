@@ -4,9 +4,11 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from hashlib import blake2b
 from pathlib import Path
 
+import yaml
 from jsonargparse import ArgumentError
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
@@ -22,6 +24,7 @@ from experiments.memory import keep_freed_memory
 from experiments.metrics_file import MetricsFile
 from experiments.random_states import RandomStates
 from experiments.stages import Stage, fit_stages
+from experiments.wandb_log import WandbLog, followed
 from lightning_modules import PoseLifter
 
 TRAINER_DEFAULTS = {
@@ -100,25 +103,39 @@ class PoseCLI(LightningCLI):
             self.datamodule.load(self.subcommand, self.model)
 
     def _run_subcommand(self, subcommand: str) -> None:
-        stages = subcommand == "fit" and self.config_init.fit.stages
-        # a fast_dev_run leaves no weights to hand on
-        if stages and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
-            self._fit_stages(stages)
-        else:
-            super()._run_subcommand(subcommand)
+        with self._followed():
+            stages = subcommand == "fit" and self.config_init.fit.stages
+            # a fast_dev_run leaves no weights to hand on
+            if stages and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
+                self._fit_stages(stages)
+            else:
+                super()._run_subcommand(subcommand)
+
+    def _followed(self) -> AbstractContextManager[None]:
+        """The W&B run of a fit, where a config asks for one."""
+        asked = any(isinstance(each, WandbLog) for each in self.trainer.callbacks)  # type: ignore[attr-defined]
+        if not asked or self.subcommand != "fit" or self.trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return nullcontext()
+        identity = repr((self._identity(), self.config_init.fit.stages))
+        config = yaml.safe_load(self._parser("fit").dump(self.config.fit, skip_none=False))
+        key = blake2b(identity.encode(), digest_size=8).hexdigest()
+        return followed(key, type(self.model).__name__, config)
+
+    def _identity(self) -> str:
+        """All that determines a fit's weights, beside its stages."""
+        config = self.config.fit.as_dict()
+        for silent in ("config", "stages", "ckpt_path"):
+            config.pop(silent)
+        for silent in ("logger", "callbacks", "default_root_dir", "enable_progress_bar"):
+            config["trainer"].pop(silent)
+        code = code_version([config["model"], config["data"]], STAGED_FIT)
+        return repr((config, self.datamodule.sequences.fingerprint(), code))
 
     def _fit_stages(self, stages: list[Stage]) -> None:
         arguments = self.arguments.copy()
         arguments.remove("fit")
         logger = self.trainer.logger
         folder = Path((logger and logger.save_dir) or self.trainer.default_root_dir)
-        config = self.config.fit.as_dict()
-        for silent in ("config", "stages"):
-            config.pop(silent)
-        for silent in ("logger", "callbacks", "default_root_dir", "enable_progress_bar"):
-            config["trainer"].pop(silent)
-        code = code_version([config["model"], config["data"]], STAGED_FIT)
-        identity = repr((config, self.datamodule.sequences.fingerprint(), code))
 
         def build(options: list[str], checkpoints: Path) -> "PoseCLI":
             if logger:
@@ -127,7 +144,7 @@ class PoseCLI(LightningCLI):
 
         epochs = self.trainer.max_epochs
         assert epochs is not None
-        fit_stages(stages, epochs, build, folder, identity)
+        fit_stages(stages, epochs, build, folder, self._identity())
 
     def _parse_ckpt_path(self) -> None:
         """Nothing: configs and options say what is built, and a checkpoint has weights to give.
