@@ -120,7 +120,7 @@ class Table:
         rows: those that are run.
         columns: column -> what is measured.
         claims: what the paper says of them, as `claims.py` reads it.
-        paper: where the published figures stand.
+        paper: where the published figures stand; nothing where none are.
         unit: of figures whose column has no other.
         ruler: how they are measured.
         published: row -> column -> the paper's figure, where it has one; also of rows not run here.
@@ -135,7 +135,10 @@ class Table:
     claims: list[dict[str, Any]]
     paper: str = ""
     unit: str = "mm"
-    ruler: str = ""
+    ruler: str = (
+        "In the camera frame, relative to the root, over the test frames of the column's protocol; "
+        "weights of the last epoch."
+    )
     published: dict[str, dict[str, float]] = field(default_factory=dict)
     curves: dict[str, Curve] = field(default_factory=dict)
     notes: str = ""
