@@ -123,7 +123,7 @@ def _rarest(table: Table, runs: Sequence[Run], row: str, skeleton: Skeleton) -> 
 
 
 def _scenes(details: Details, skeleton: Skeleton, kinds: Sequence[str]) -> Iterator[Scene]:
-    for number in np.flatnonzero(np.isin(details.kinds, kinds)):
+    for number in np.flatnonzero(np.isin(details.kinds, kinds)).tolist():
         yield Scene(
             title=f"{details.kinds[number].capitalize()}: {details.titles[number]}",
             skeleton=skeleton,

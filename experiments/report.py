@@ -192,7 +192,10 @@ def print_table(contents: dict[str, Any], folder: Path) -> None:
     console.print(" ".join([headline(contents), *gaps(contents)]), highlight=False)
     for claim in contents["claims"]:
         style = _STYLES[claim["verdict"]]
-        console.print(f"[{style}]{claim['verdict']:>9}[/]  {claim['text']}")
+        surely = "" if claim["confidence"] is None else f" [dim]({confidence(claim)})[/]"
+        console.print(
+            f"[{style}]{claim['verdict']:>9}[/]  {claim['text']}{surely}", highlight=False
+        )
         console.print(f"           [dim]{claim['detail']}[/]", highlight=False)
     console.print(f"\nReport: {folder / 'index.html'}", highlight=False, soft_wrap=True)
 
