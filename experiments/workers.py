@@ -1,11 +1,11 @@
-"""Workers: processes that take a table's runs side by side, one thread each."""
+"""Workers: processes that take tables' runs side by side, one thread each."""
 
 import fcntl
 import os
 import signal
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -15,30 +15,44 @@ from typing import cast
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from datamodules import DataError
+from experiments.costs import Stopwatch
 from experiments.runs import Run
 
 OnRun = Callable[[Run], None]
-_EPOCH = "epoch"
+OnFailure = Callable[[Run, Exception], None]
+# the longest time between two calls of `on_wait`, seconds
+_PATIENCE = 1.0
 
 
-def one_by_one(runs: Sequence[Run], on_epoch: OnRun, on_done: OnRun) -> None:
+def raise_it(run: Run, error: Exception) -> None:
+    """Let what a run has raised end all."""
+    raise error
+
+
+def one_by_one(
+    runs: Sequence[Run], on_epoch: OnRun, on_done: OnRun, on_failure: OnFailure = raise_it
+) -> None:
     """Execute runs in this process, one after the other.
 
     Args:
         runs: what to execute.
         on_epoch: called after an epoch of training.
         on_done: called after the last measurement of a run.
+        on_failure: called with what a run has raised; that is raised, and ends all, if not given.
     """
     for run in runs:
-        _execute(run, lambda run=run: on_epoch(run))  # type: ignore[misc]
-        on_done(run)
+        if error := _raised(run, lambda run=run: on_epoch(run)):  # type: ignore[misc]
+            on_failure(run, error)
+        else:
+            on_done(run)
 
 
 class Workers:
     """Processes that share out runs; they hold the data of their parent, copying none.
 
-    They are forked when this is made, which must be before the process has other threads. A run's
-    figures do not depend on who executes it. Workers end with their parent, however that ends.
+    They are forked when this is made, and a new one in the place of one that has ended, so that the
+    process must not have threads. A run's figures do not depend on who executes it; runs that share
+    a folder are one worker's. Workers end with their parent, however that ends.
 
     Args:
         runs: what to execute, first ones first.
@@ -46,60 +60,110 @@ class Workers:
     """
 
     def __init__(self, runs: Sequence[Run], count: int) -> None:
-        self.runs = runs
+        folders = dict.fromkeys(run.folder for run in runs)
+        self.shares = [[run for run in runs if run.folder == folder] for folder in folders]
         self._processes: dict[Connection, BaseProcess] = {}
-        context = get_context("fork")
-        for _ in range(min(count, len(runs))):
-            here, there = context.Pipe()
-            process = context.Process(target=self._work, args=(there, os.getpid()), daemon=True)
-            process.start()
-            there.close()
-            self._processes[here] = process
+        for _ in range(min(count, len(self.shares))):
+            self._start()
 
-    def execute(self, on_epoch: OnRun, on_done: OnRun) -> None:
+    def execute(
+        self,
+        on_epoch: OnRun,
+        on_done: OnRun,
+        on_failure: OnFailure = raise_it,
+        on_wait: Callable[[], None] = lambda: None,
+    ) -> None:
         """Execute all runs; the arguments are those of `one_by_one`.
 
-        Raises:
-            DataError: what a run raised.
-            RuntimeError: a worker ended early; it has told why.
+        What a run raises comes as it is where it is a DataError, and as a RuntimeError of its name
+        and words otherwise, or where the process has ended early; it has told why.
+
+        Args:
+            on_epoch: see there.
+            on_done: see there.
+            on_failure: see there.
+            on_wait: called every now and then.
         """
-        waiting = iter(range(len(self.runs)))
-        busy: dict[Connection, int] = {}
+        waiting = list(range(len(self.shares)))[::-1]
+        # what a worker has of its share still to tell of
+        busy: dict[Connection, list[Run]] = {}
         try:
-            for worker, number in zip(self._processes, waiting, strict=False):
-                busy[worker] = number
-                worker.send(number)
-            while busy:
-                for worker in cast(list[Connection], wait(list(busy))):
-                    run = self.runs[busy[worker]]
-                    if (told := _received(worker, run)) == _EPOCH:
-                        on_epoch(run)
-                        continue
-                    del busy[worker]
-                    if isinstance(told, DataError):
-                        raise told
-                    on_done(run)
-                    for number in islice(waiting, 1):
-                        busy[worker] = number
-                        worker.send(number)
+            while waiting or busy:
+                for worker in [each for each in self._processes if each not in busy]:
+                    if waiting and self._sent(worker, waiting[-1]):
+                        busy[worker] = [*self.shares[waiting.pop()]]
+                for worker in cast(list[Connection], wait(list(busy), _PATIENCE)):
+                    left = busy[worker]
+                    try:
+                        self._hear(worker, left, on_epoch, on_done, on_failure)
+                    except (EOFError, ConnectionResetError):
+                        self._replace(worker)
+                        for run in left:
+                            name = f"{run.row}, seed {run.seed}"
+                            on_failure(run, RuntimeError(f"The process of {name}, ended."))
+                        left.clear()
+                    if not left:
+                        del busy[worker]
+                on_wait()
         finally:
             # what they have done is on disk
             for process in self._processes.values():
                 process.kill()
                 process.join()
 
+    def _hear(
+        self,
+        worker: Connection,
+        left: list[Run],
+        on_epoch: OnRun,
+        on_done: OnRun,
+        on_failure: OnFailure,
+    ) -> None:
+        """Take one message: that an epoch, or that a run has ended, and how."""
+        ended, error = worker.recv()
+        if not ended:
+            on_epoch(left[0])
+            return
+        run = left.pop(0)
+        if error is None:
+            on_done(run)
+        else:
+            on_failure(run, error)
+
+    def _sent(self, worker: Connection, number: int) -> bool:
+        try:
+            worker.send(number)
+        except BrokenPipeError:
+            self._replace(worker)
+            return False
+        return True
+
+    def _replace(self, worker: Connection) -> None:
+        self._processes.pop(worker).join()
+        self._start()
+
+    def _start(self) -> None:
+        context = get_context("fork")
+        here, there = context.Pipe()
+        process = context.Process(target=self._work, args=(there, os.getpid()), daemon=True)
+        process.start()
+        there.close()
+        self._processes[here] = process
+
     def _work(self, parent: Connection, parent_id: int) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted, and ends this
         while True:
             while not parent.poll(1):
                 _end_with(parent_id)
-            run = self.runs[parent.recv()]
-            told = None
-            try:
-                _execute(run, lambda: parent.send(_EPOCH), lambda: _end_with(parent_id))
-            except DataError as error:
-                told = error
-            parent.send(told)
+            for run in self.shares[parent.recv()]:
+                error = _raised(
+                    run, lambda: parent.send((False, None)), lambda: _end_with(parent_id)
+                )
+                if error and not isinstance(error, DataError):
+                    traceback.print_exception(error)
+                    # as itself it need not go through a pipe
+                    error = RuntimeError(f"{type(error).__name__}: {error}")
+                parent.send((True, error))
 
 
 class _Follow(Callback):
@@ -114,19 +178,19 @@ class _Follow(Callback):
         self.on_epoch()
 
 
-def _execute(
+def _raised(
     run: Run, on_epoch: Callable[[], None], on_step: Callable[[], None] = lambda: None
-) -> None:
+) -> Exception | None:
+    """Execute a run, and return what it raises."""
     with _alone(run.folder):
-        if run.missing:
-            run.execute([_Follow(on_epoch, on_step)])
-
-
-def _received(worker: Connection, run: Run) -> object:
-    try:
-        return worker.recv()
-    except (EOFError, ConnectionResetError) as error:
-        raise RuntimeError(f"The process of {run.row}, seed {run.seed}, ended.") from error
+        try:
+            if run.missing:
+                watch = Stopwatch(run)
+                run.execute([watch, _Follow(on_epoch, on_step)])
+                watch.stop()
+        except Exception as error:
+            return error
+    return None
 
 
 def _end_with(parent_id: int) -> None:

@@ -79,7 +79,8 @@ def make_tiny(tmp_path_factory, monkeypatch):
     synthetic.write_text(synthetic.read_text() + "      init_args: {frames: 5}\n")
     crossed = folder / "configs/protocols/cross_dataset.yaml"
     crossed.write_text(crossed.read_text() + "        frames: 5\n")
-    monkeypatch.setattr(runs, "CONFIGS", folder / "configs")
+    for module in (runs, tables):
+        monkeypatch.setattr(module, "CONFIGS", folder / "configs")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.chdir(folder)
     return folder

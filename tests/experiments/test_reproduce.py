@@ -286,16 +286,6 @@ def test_a_mistake_is_told_in_one_sentence(args, words, tiny, capsys):
     assert not (tiny / "results").exists()
 
 
-def test_tables_are_listed_with_their_state(table2, tmp_path, capsys):
-    folder, *_ = table2
-    reproduce.main(["--list", f"--results={tmp_path}"])
-    listed = capsys.readouterr().out
-    assert "not run" in listed
-    assert "complete" not in listed
-    reproduce.main(["--list", f"--results={folder / 'results'}"])
-    assert "complete" in capsys.readouterr().out
-
-
 def test_a_finished_run_is_said_with_each_column_s_unit():
     columns = {
         "PCK": Measurement(metric="pck"),

@@ -1,0 +1,132 @@
+"""The list of all tables: how many runs each has, which are done, and what the rest takes."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from datamodules import DataError
+from experiments.code_version import code_version
+from experiments.costs import Cost, cost, rates
+from experiments.files import write_json
+from experiments.plan import Plan, plan
+from experiments.runs import Setting
+from experiments.tables import Table, Training, load_table, table_names
+
+
+def print_tables(setting: Setting, seeds: Sequence[int], results: Path, jobs: int) -> None:
+    """Print every table there is, what of its runs is done, and what the rest takes.
+
+    What the data serve is read from them the first time, and remembered in the results folder.
+
+    Args:
+        setting: data and preset.
+        seeds: of the runs.
+        results: where they are.
+        jobs: runs at once.
+    """
+    listed = RichTable("table", "what", "runs", "done", "epochs left", "time left", "verdicts")
+    timed, runs = rates(results), []
+    for name in table_names():
+        table = load_table(name)
+        try:
+            own = recall(table, setting, results).runs(seeds, results)
+        except DataError as error:
+            listed.add_row(name, table.title, "-", "", "", "", f"[dim]{error}[/]")
+            continue
+        runs += own
+        held = cost(own, timed)
+        listed.add_row(name, table.title, *_cells(held, jobs), _verdicts(results / name, setting))
+    all_ = cost(runs, timed)
+    listed.add_row("all", "shared runs counted once", *_cells(all_, jobs), "", style="bold")
+    console = Console()
+    console.print(listed)
+    said = f"DATA={setting.data} PRESET={setting.preset} SEEDS={','.join(map(str, seeds))}"
+    console.print(
+        f"{said}, {jobs} runs at once, timed on this machine. A ?: without runs of a kind that was "
+        "not timed yet.",
+        highlight=False,
+    )
+
+
+def _cells(held: Cost, jobs: int) -> list[str]:
+    return [str(held.runs), str(held.done), str(held.epochs), time_left(held, jobs)]
+
+
+def time_left(held: Cost, jobs: int) -> str:
+    """For people, as far as it is known."""
+    if held.done == held.runs:
+        return ""
+    minutes = held.seconds / jobs / 60
+    known = f"{minutes / 60:.1f} h" if minutes >= 90 else f"{minutes:.1f} min"
+    return known + (" ?" if held.untimed else "")
+
+
+def _verdicts(folder: Path, setting: Setting) -> str:
+    """Of the last report, where it is of this setting."""
+    path = folder / "table.json"
+    if not path.exists():
+        return ""
+    held = json.loads(path.read_text())
+    if (held["preset"], held["data"]["source"]) != (setting.preset, setting.data):
+        return f"[dim]of {held['data']['source']}, {held['preset']}[/]"
+    verdicts = [claim["verdict"] for claim in held["claims"]]
+    counts = {verdict: verdicts.count(verdict) for verdict in ("holds", "reversed", "undecided")}
+    said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+    return said if held["complete"] else f"begun: {said}"
+
+
+def recall(table: Table, setting: Setting, results: Path) -> Plan:
+    """A table's plan as it was when the data, the table and the code were as they are now.
+
+    Files are compared by name, size and time. Nothing is trained by a plan that is recalled.
+
+    Raises:
+        DataError: the data do not serve the table.
+    """
+    key = _key(table, setting)
+    path = results / "plans" / f"{table.name}-{key}.json"
+    if path.exists():
+        held = json.loads(path.read_text())
+    else:
+        try:
+            found, _, _ = plan(table, setting)
+        except DataError as error:
+            held = {"refused": str(error)}
+        else:
+            held = {
+                "fingerprints": found.fingerprints,
+                "trainings": {
+                    row: [asdict(training) for training in trainings]
+                    for row, trainings in found.trainings.items()
+                },
+                "skipped": found.skipped,
+                "other": found.setting.other_fingerprint,
+            }
+        write_json(path, held)
+    if "refused" in held:
+        raise DataError(held["refused"])
+    trainings = {row: [Training(**each) for each in own] for row, own in held["trainings"].items()}
+    setting = replace(setting, other_fingerprint=held["other"])
+    return Plan(table, setting, held["fingerprints"], trainings, held["skipped"])
+
+
+def _key(table: Table, setting: Setting) -> str:
+    """A hash of all that a plan depends on, without reading the data."""
+    held = setting.other or {}
+    said: list[Any] = [repr((table, setting))]
+    for name, row in table.rows.items():
+        for protocol in ("subject", *(training.protocol for training in table.trainings(name))):
+            config = setting.config(row, protocol)
+            said += [config, code_version([config["model"], config["data"], held])]
+    roots = dict(setting.source_args).get("root"), held.get("init_args", {}).get("root")
+    for root in filter(None, roots):
+        for path in sorted(Path(root).rglob("*")):
+            stat = path.stat()
+            said.append((str(path), stat.st_size, stat.st_mtime_ns))
+    return blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=5).hexdigest()
