@@ -1,6 +1,10 @@
 """How figures are laid out for people."""
 
-from experiments.report import Cell, gaps, grids
+import pytest
+
+from experiments.figures import WIDTH, curve_figure, drawn_intervals
+from experiments.predictions import Bar, bars
+from experiments.report import Cell, confidence, gaps, grids
 
 
 def contents(columns):
@@ -56,3 +60,51 @@ def test_rows_that_lack_the_same_data_share_a_sentence():
         "Not run: S, T: needs more.",
         "These data have no C1.",
     ]
+
+
+def comparison(mean, low, high, verdict):
+    return {"mean": mean, "low": low, "high": high, "verdict": verdict}
+
+
+def test_intervals_of_a_claim_share_a_scale_that_holds_zero():
+    claim = {
+        "detail": "a; b; c",
+        "comparisons": [
+            comparison(10.0, 5.0, 15.0, "holds"),
+            comparison(-5.0, None, None, "undecided"),
+            comparison(None, None, None, "undecided"),
+        ],
+    }
+    first, second, third = drawn_intervals(claim)
+    assert [each["said"] for each in (first, second, third)] == ["a", "b", "c"]
+    assert 0 < second["mean"] < first["zero"] == second["zero"] < first["low"] < WIDTH
+    assert first["mean"] - first["low"] == pytest.approx(first["high"] - first["mean"], abs=0.11)
+    assert first["low"] - first["zero"] == pytest.approx(first["zero"] - second["mean"], abs=0.11)
+    assert (second["low"], third["mean"]) == (None, None)
+
+
+def test_an_interval_of_nothing_is_drawn_at_zero():
+    (only,) = drawn_intervals({"detail": "a", "comparisons": [comparison(0.0, 0.0, 0.0, "holds")]})
+    assert only["zero"] == only["mean"] == only["low"]
+
+
+def test_confidence_is_never_said_to_be_whole():
+    assert confidence({"confidence": 99.97}) == "over 99.9 %"
+    assert confidence({"confidence": 95.04}) == "95.0 %"
+
+
+def test_bars_are_as_long_as_their_figures():
+    figures = {"A": {"hip": 10.0, "head": 40.0}, "B": {"hip": 20.0, "head": 30.0}}
+    assert bars(figures) == {
+        "hip": [Bar(10.0, 25, True), Bar(20.0, 50, False)],
+        "head": [Bar(40.0, 100, False), Bar(30.0, 75, True)],
+    }
+
+
+def test_a_figure_has_the_mean_up_to_each_point_where_that_means_something():
+    curve = {"rows": {"SR": {"00-10": 4.0, "10-20": 2.0}}, "axis": "rareness", "unit": "mm"}
+    drawn = curve_figure(curve | {"bars": False, "running": True})
+    assert [line["y"] for line in drawn["data"]] == [[4.0, 2.0], [4.0, 3.0]]
+    assert drawn["layout"]["xaxis"]["type"] == "category"
+    (bars_,) = curve_figure(curve | {"bars": True, "running": False})["data"]
+    assert (bars_["type"], bars_["y"]) == ("bar", [4.0, 2.0])
