@@ -47,10 +47,18 @@ class Stopwatch(Callback):
         self.lap = monotonic()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """See `begin_epoch`."""
+        self.begin_epoch()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """See `end_epoch`."""
+        self.end_epoch()
+
+    def begin_epoch(self) -> None:
         """What came before was no training."""
         self._add(rest=self._seconds())
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def end_epoch(self) -> None:
         """Add an epoch, and write: a run may be stopped at any moment."""
         self._add(training=self._seconds(), epochs=1)
         write_json(self.path, asdict(self.spent))
@@ -132,4 +140,6 @@ def rates(results: Path) -> dict[str, tuple[float, float]]:
 def _kind(run: Run) -> str:
     row = run.table.rows[run.row]
     held = [row.method, run.setting.data, run.setting.preset]
-    return " ".join([*held, row.presets.get(run.setting.preset, "")]).rstrip()
+    held += [preset] if (preset := row.presets.get(run.setting.preset)) else []
+    held += [f"{ranks} ranks"] if (ranks := run.setting.ranks) > 1 else []
+    return " ".join(held)

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 
@@ -15,7 +16,8 @@ def write_whole(path: Path) -> Iterator[Path]:
     A reader, or a run after a crash, never sees a part of it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{os.getpid()}.{path.name}")
+    # other machines, too, may write it
+    draft = path.with_name(f".{gethostname()}-{os.getpid()}.{path.name}")
     yield draft
     draft.replace(path)
 

@@ -11,8 +11,9 @@ class LastLoss(Callback):
     loss = float("nan")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Keep the loss."""
-        self.loss = trainer.callback_metrics["train/loss"].item()
+        """Keep the loss, the mean of all ranks', which have equally many frames."""
+        loss = trainer.strategy.reduce(trainer.callback_metrics["train/loss"], reduce_op="mean")
+        self.loss = loss.item()
 
     def state_dict(self) -> dict[str, Any]:
         """The loss."""

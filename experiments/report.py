@@ -30,6 +30,8 @@ def headline(contents: dict[str, Any]) -> str:
     if data["tested_on"]:
         on = f"Trained on {data['title']}, tested on {data['tested_on']}"
     ran = f"{on}, preset {preset}, seeds {_listed(contents['seeds'])}."
+    if (ranks := contents["ranks"]) > 1:
+        ran += f" Trained on {ranks} ranks, each with the preset's batches."
     if not contents["paper"]["source"]:
         return ran
     if contents["comparable"]:

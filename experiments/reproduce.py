@@ -8,6 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,14 @@ from rich.progress import (
 )
 
 from experiments.cli import one_sentence_for_mistakes
+from experiments.launch import Launcher, stand_alone
 from experiments.listing import print_tables
 from experiments.memory import keep_freed_memory
 from experiments.options import add_options, setting_of
 from experiments.plan import planned
 from experiments.report import print_table, write_report
 from experiments.runs import Run, Setting
+from experiments.shard import ALL, Shard
 from experiments.tables import Table, load_table, table_names
 from experiments.workers import OnFailure, OnRun, Workers, one_by_one, raise_it
 
@@ -35,7 +38,13 @@ STOPPED = 130
 
 
 def reproduce(
-    table: Table, setting: Setting, seeds: Sequence[int], results: Path, jobs: int = 1
+    table: Table,
+    setting: Setting,
+    seeds: Sequence[int],
+    results: Path,
+    jobs: int = 1,
+    launcher: Launcher | None = None,
+    shard: Shard = ALL,
 ) -> dict[str, Any]:
     """Run what is missing of a table and write its report.
 
@@ -46,6 +55,8 @@ def reproduce(
         results: folder for `<table>/table.json`, `table.md`, `index.html`, and `runs`, which the
             tables share.
         jobs: runs at once, each in a process of its own where there are several.
+        launcher: trains the runs, as many ranks as the setting says, one after the other.
+        shard: the runs to run. Its report is written where no other one's are missing.
 
     Returns:
         The contents of `table.json`.
@@ -62,10 +73,11 @@ def reproduce(
     done = sum(not run.missing for run in held.runs)
     console.print(f"{len(held.runs)} runs, {done} of them done already", highlight=False)
     # rows that are the same run are run once
-    todo = list({run.folder: run for run in held.runs if run.missing}.values())
-    execute(todo, jobs, console, lambda _: None)
+    own = shard.of({run.folder: run for run in held.runs}.values())
+    execute([run for run in own if run.missing], jobs, console, lambda _: None, launcher=launcher)
     contents = held.contents()
-    write_report(results / table.name, contents, held.runs, held.data.skeleton)
+    if contents["complete"]:
+        write_report(results / table.name, contents, held.runs, held.data.skeleton)
     return contents
 
 
@@ -75,6 +87,7 @@ def execute(
     console: Console,
     on_done: OnRun,
     on_failure: OnFailure = raise_it,
+    launcher: Launcher | None = None,
 ) -> None:
     """Execute runs, and show how far they are.
 
@@ -84,6 +97,7 @@ def execute(
         console: to show it on.
         on_done: called after the last measurement of a run.
         on_failure: called with what a run has raised; that is raised, and ends all, if not given.
+        launcher: trains them, one after the other.
     """
     columns = [
         TextColumn("{task.description}"),
@@ -116,7 +130,7 @@ def execute(
         if workers:
             workers.execute(count_epoch, say_done, on_failure, progress.refresh)
         else:
-            one_by_one(runs, count_epoch, say_done, on_failure)
+            one_by_one(runs, count_epoch, say_done, on_failure, launcher)
 
 
 def _line(run: Run) -> str:
@@ -135,14 +149,19 @@ def main(args: Sequence[str] | None = None) -> None:
     add_run_options(parser)
     options = parser.parse_args(args)
     setting, jobs = setting_of(parser, options), jobs_of(parser, options)
-    with ready(options, jobs):
+    with ready(options, jobs) as environment:
         if options.list or options.table is None:
             print_tables(setting, options.seeds, options.results, jobs)
             return
         table = load_table(options.table)
         with stoppable():
-            contents = reproduce(table, setting, options.seeds, options.results, jobs)
-        print_table(contents, options.results / table.name)
+            setting, launcher = launched(setting, options, environment)
+            means = (jobs, launcher, options.shard)
+            contents = reproduce(table, setting, options.seeds, options.results, *means)
+        if contents["complete"]:
+            print_table(contents, options.results / table.name)
+        else:
+            print("Other shards have runs to do: who is last writes the report.")
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -150,6 +169,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add_options(parser)
     parser.add_argument("--jobs", type=int, help="runs at once; on CPU as many as cores")
     parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--launch", help="what starts the ranks of a training: torchrun …, srun …")
+    parser.add_argument("--shard", type=Shard.named, default=ALL, help="such as 1/8, of 8 tasks")
 
 
 def jobs_of(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
@@ -157,12 +178,20 @@ def jobs_of(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int
     on_gpu = torch.cuda.is_available()
     if on_gpu and (options.jobs or 1) > 1:
         parser.error("--jobs is for runs without a GPU, which takes them one by one")
+    if options.launch:
+        if (options.jobs or 1) > 1:
+            parser.error("--jobs is not for --launch, which takes runs one by one")
+        return 1
     return options.jobs or (1 if on_gpu or options.preset == "paper" else _cores())
 
 
 @contextmanager
-def ready(options: argparse.Namespace, jobs: int) -> Iterator[None]:
-    """Make the process fit for runs, and tell a mistake in one sentence."""
+def ready(options: argparse.Namespace, jobs: int) -> Iterator[dict[str, str]]:
+    """Make the process fit for runs, and tell a mistake in one sentence.
+
+    Yields the environment as it was, for what is launched.
+    """
+    environment = stand_alone()
     if options.preset != "paper" or jobs > 1:
         # its products are too small to share out: one thread is as fast as two, and far faster
         # beside other work; nor do its figures depend on the number of cores
@@ -170,7 +199,21 @@ def ready(options: argparse.Namespace, jobs: int) -> Iterator[None]:
     keep_freed_memory()
     _quieten()
     with one_sentence_for_mistakes():
-        yield
+        yield environment
+
+
+def launched(
+    setting: Setting, options: argparse.Namespace, environment: dict[str, str]
+) -> tuple[Setting, Launcher | None]:
+    """The launcher that the user names, if any, and the setting with its ranks.
+
+    Raises:
+        DataError: it does not start ranks.
+    """
+    if not options.launch:
+        return setting, None
+    launcher = Launcher(options.launch, environment, options.results)
+    return replace(setting, ranks=launcher.world.ranks), launcher
 
 
 @contextmanager

@@ -18,8 +18,9 @@ from experiments.cli import TRAINER_DEFAULTS, PoseCLI
 from experiments.code_version import FIT, STAGED_FIT, code_version
 from experiments.details import Details, DetailsRecorder
 from experiments.files import write_json
+from experiments.fit import fit
 from experiments.last_loss import LastLoss
-from experiments.stages import Stage, fit_stages
+from experiments.stages import Stage
 from experiments.tables import CONFIGS, Measurement, Row, Table, Training
 from lightning_modules.lifter import MILLIMETRES
 
@@ -41,6 +42,7 @@ class Setting:
         other: the source that the Cross-Dataset Protocol tests on; its config's when not given.
         other_fingerprint: of its data.
         images: folder of Human3.6M's images, for rows that take images.
+        ranks: processes that train a run together; each takes a batch a step.
     """
 
     data: str
@@ -49,6 +51,7 @@ class Setting:
     other: Mapping[str, Any] | None = None
     other_fingerprint: str = ""
     images: str | None = None
+    ranks: int = 1
 
     def args(self, row: Row, protocol: str, options: Mapping[str, Any]) -> list[str]:
         """The command line of a row under one protocol: its configs and what they leave open.
@@ -136,9 +139,12 @@ class Run:
         self.stages = [Stage(**stage) for stage in config.get("stages", ())]
         # in all of its stages
         self.epochs = sum(stage.of(epochs) for stage in self.stages) or epochs
-        fit = STAGED_FIT if self.stages else FIT
-        code = code_version([config["model"], config["data"]], fit)
-        key = _digest((config, seed, fingerprint, code), size=5)
+        fitted = STAGED_FIT if self.stages else FIT
+        code = code_version([config["model"], config["data"]], fitted)
+        determining = [config, seed, fingerprint, code]
+        if setting.ranks > 1:
+            determining.append({"ranks": setting.ranks})
+        key = _digest(determining, size=5)
         self.folder = folder / f"{Path(held.method).name}-seed{seed}-{key}"
         options = {f"model.init_args.{name}": value for name, value in model.items()}
         options |= {f"data.init_args.{name}": value for name, value in training.set.items()}
@@ -206,19 +212,7 @@ class Run:
         flags = [f"--trainer.{flag}={value}" for flag, value in _TRAINER.items()]
         # Apple's GPUs have no float64, in which the metrics add up
         flags.append(f"--trainer.accelerator={'cuda' if torch.cuda.is_available() else 'cpu'}")
-
-        def build(options: list[str], folder: Path) -> PoseCLI:
-            logs = f"--trainer.logger.init_args.save_dir={folder / 'log'}"
-            return PoseCLI([*self.args, *flags, logs, *options], run=False, checkpoints=folder)
-
-        if self.stages:
-            cli = fit_stages(self.stages, self.max_epochs, build, self.folder, "", callbacks)
-        else:
-            cli = build([], self.folder)
-            cli.trainer.callbacks.extend(callbacks)  # type: ignore[attr-defined]
-            checkpoint = self.folder / "last.ckpt"
-            resumed = checkpoint if checkpoint.exists() else None
-            cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=resumed)
+        cli = fit([*self.args, *flags], self.stages, self.max_epochs, self.folder, callbacks)
         recorder = DetailsRecorder()
         cli.trainer.callbacks.append(recorder)  # type: ignore[attr-defined]
         metrics = self.metrics

@@ -68,6 +68,7 @@ def summarise(
         "paper": {"source": table.paper, "cells": table.published},
         "comparable": setting.preset == "paper"
         and setting.data == "h36m"
+        and setting.ranks == 1
         and (other is None or bool(other.scenes)),
         "higher": higher,
         "claims": [judge(claim, figures, higher) for claim in table.claims],
@@ -86,6 +87,7 @@ def summarise(
             "splits": {part: list(subjects) for part, subjects in data.splits.items()},
         },
         "preset": setting.preset,
+        "ranks": setting.ranks,
         "seeds": list(seeds),
         "notes": table.notes,
         "commit": _commit(),

@@ -16,6 +16,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from datamodules import DataError
 from experiments.costs import Stopwatch
+from experiments.launch import Launcher
 from experiments.runs import Run
 
 OnRun = Callable[[Run], None]
@@ -30,7 +31,11 @@ def raise_it(run: Run, error: Exception) -> None:
 
 
 def one_by_one(
-    runs: Sequence[Run], on_epoch: OnRun, on_done: OnRun, on_failure: OnFailure = raise_it
+    runs: Sequence[Run],
+    on_epoch: OnRun,
+    on_done: OnRun,
+    on_failure: OnFailure = raise_it,
+    launcher: Launcher | None = None,
 ) -> None:
     """Execute runs in this process, one after the other.
 
@@ -39,9 +44,10 @@ def one_by_one(
         on_epoch: called after an epoch of training.
         on_done: called after the last measurement of a run.
         on_failure: called with what a run has raised; that is raised, and ends all, if not given.
+        launcher: trains them, in processes of its own.
     """
     for run in runs:
-        if error := _raised(run, lambda run=run: on_epoch(run)):  # type: ignore[misc]
+        if error := _raised(run, lambda run=run: on_epoch(run), launcher=launcher):  # type: ignore[misc]
             on_failure(run, error)
         else:
             on_done(run)
@@ -179,17 +185,28 @@ class _Follow(Callback):
 
 
 def _raised(
-    run: Run, on_epoch: Callable[[], None], on_step: Callable[[], None] = lambda: None
+    run: Run,
+    on_epoch: Callable[[], None],
+    on_step: Callable[[], None] = lambda: None,
+    launcher: Launcher | None = None,
 ) -> Exception | None:
     """Execute a run, and return what it raises."""
-    with _alone(run.folder):
-        try:
+    try:
+        with _alone(run.folder) as lock:
             if run.missing:
                 watch = Stopwatch(run)
+
+                def end_epoch() -> None:
+                    watch.end_epoch()
+                    on_epoch()
+
+                if launcher:
+                    launcher.fit(run, watch.begin_epoch, end_epoch, lock)
+                # what is trained is not trained again
                 run.execute([watch, _Follow(on_epoch, on_step)])
                 watch.stop()
-        except Exception as error:
-            return error
+    except Exception as error:
+        return error
     return None
 
 
@@ -200,9 +217,21 @@ def _end_with(parent_id: int) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Wait until no other process, such as another table's, is in a run's folder."""
+def _alone(folder: Path) -> Iterator[int]:
+    """Wait until no other process, such as another table's, is in a run's folder.
+
+    Yields the file descriptor of its lock, which is held by whoever has that.
+
+    Raises:
+        DataError: the file system has no locks.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as error:
+            raise DataError(
+                f"{folder} cannot be locked ({error.strerror}): give --results on a file system "
+                "with flock."
+            ) from error
+        yield lock.fileno()
