@@ -15,12 +15,21 @@ from rich.console import Console
 from datamodules import DataError
 from experiments.costs import Spent
 from experiments.files import write_text
+from experiments.launch import Launcher
 from experiments.options import setting_of
 from experiments.pages import TEMPLATES
 from experiments.plan import Planned, planned
-from experiments.report import headline, write_report
-from experiments.reproduce import add_run_options, execute, jobs_of, ready, stoppable
+from experiments.report import confidence, headline, write_report
+from experiments.reproduce import (
+    add_run_options,
+    execute,
+    jobs_of,
+    launched,
+    ready,
+    stoppable,
+)
 from experiments.runs import SMOKE, Run, Setting
+from experiments.shard import ALL, Shard
 from experiments.tables import Table, load_table, table_names
 
 # what table names begin with -> the paper
@@ -69,9 +78,14 @@ class Progress:
         return f"{self.left} runs left"
 
     @property
+    def claims(self) -> list[dict[str, Any]]:
+        """With their verdicts, once there are any."""
+        return self.contents["claims"] if self.contents else []
+
+    @property
     def counts(self) -> str:
         """How many claims have each verdict."""
-        counts = Counter(claim["verdict"] for claim in (self.contents or {}).get("claims", ()))
+        counts = Counter(claim["verdict"] for claim in self.claims)
         return ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
 
     @property
@@ -103,11 +117,13 @@ class Everything:
         self.console = Console()
         self.tables = {name: Progress(load_table(name)) for name in names}
 
-    def run(self, jobs: int) -> bool:
+    def run(self, jobs: int, launcher: Launcher | None = None, shard: Shard = ALL) -> bool:
         """Run what is missing, and write every table's report as soon as its runs have ended.
 
         Args:
             jobs: runs at once, each in a process of its own where there are several.
+            launcher: trains the runs, as many ranks as the setting says, one after the other.
+            shard: the runs to run.
 
         Returns:
             Whether nothing has failed; a table that the data do not serve is no failure.
@@ -121,12 +137,14 @@ class Everything:
         said = f"{len(self._planned())} of {len(self.tables)} tables, {len(folders)} runs"
         self.console.print(f"{said}, {done} of them done already", highlight=False)
         for progress in self.tables.values():
-            own = {id(run) for run in progress.planned.runs} if progress.planned else set()
-            progress.left = sum(id(run) in own for run in todo)
-            if progress.planned and not progress.left:
-                self._finish(progress)
+            if progress.planned:
+                progress.left = sum(bool(run.missing) for run in progress.planned.runs)
+                if not progress.left:
+                    self._finish(progress)
         self.write()
-        execute(todo, jobs, self.console, self._on_done, self._on_failure)
+        own = {run.folder for run in shard.of({run.folder: run for run in runs}.values())}
+        todo = [run for run in todo if run.folder in own]
+        execute(todo, jobs, self.console, self._on_done, self._on_failure, launcher)
         return not any(each.failed or each.broken for each in self.tables.values())
 
     def write(self) -> None:
@@ -145,9 +163,10 @@ class Everything:
             "papers": {PAPERS.get(key, key): tables for key, tables in papers.items()},
             "states": Counter(each.state for each in self.tables.values()),
             "verdicts": Counter(
-                claim["verdict"] for contents in written for claim in contents["claims"]
+                claim["verdict"] for each in self.tables.values() for claim in each.claims
             ),
             "cost": self._cost(),
+            "confidence": confidence,
         }
         for name in ("index.html", "index.md"):
             template = TEMPLATES.get_template(f"everything.{name.split('.')[1]}.jinja")
@@ -214,10 +233,11 @@ def main(args: Sequence[str] | None = None) -> None:
     add_run_options(parser)
     options = parser.parse_args(args)
     setting, jobs = setting_of(parser, options), jobs_of(parser, options)
-    with ready(options, jobs), stoppable():
+    with ready(options, jobs) as environment, stoppable():
         began = monotonic()
+        setting, launcher = launched(setting, options, environment)
         everything = Everything(table_names(), setting, options.seeds, options.results)
-        sound = everything.run(jobs)
+        sound = everything.run(jobs, launcher, options.shard)
         minutes = (monotonic() - began) / 60
         page = options.results / "index.html"
         print(f"{minutes:.1f} minutes. All tables: {page}")

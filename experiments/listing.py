@@ -73,7 +73,7 @@ def _verdicts(folder: Path, setting: Setting) -> str:
     if not path.exists():
         return ""
     held = json.loads(path.read_text())
-    if (held["preset"], held["data"]["source"]) != (setting.preset, setting.data):
+    if (held["preset"], held["data"]["source"]) != (setting.preset, Path(setting.data).name):
         return f"[dim]of {held['data']['source']}, {held['preset']}[/]"
     verdicts = [claim["verdict"] for claim in held["claims"]]
     counts = {verdict: verdicts.count(verdict) for verdict in ("holds", "reversed", "undecided")}

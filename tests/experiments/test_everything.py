@@ -1,0 +1,208 @@
+"""All tables at once: shared runs once, on past what fails, stopped anywhere, to one page."""
+
+import json
+import os
+import re
+from html import unescape
+
+import pytest
+
+from datamodules import DataError
+from experiments import everything
+from experiments.report import confidence
+from experiments.runs import Run
+from tests.experiments.conftest import make_tiny, make_up, times
+
+HEAD = "paper: nowhere\nunit: mm\nruler: MPJPE\nmethod: srnet\npublished: {}\n"
+SUBJECT = "columns: {subject: {protocol: subject, metric: mpjpe_action}}\n"
+TABLES = {
+    "srnet-first": HEAD
+    + SUBJECT
+    + """
+title: "SRNet, first"
+rows: {SR: {network: sr}, FC: {network: fc}}
+claims:
+  - text: SR is better than FC
+    orders: [{better: SR, worse: [FC], columns: [subject]}]
+""",
+    "srnet-second": HEAD
+    + """
+title: "SRNet, second"
+rows:
+  Ours: {network: sr}
+  SFS: {network: sfs}
+  CPN: {network: sr, data: h36m, source: {keypoints: x}}
+columns:
+  subject: {protocol: subject, metric: mpjpe_action}
+  rare20: {protocol: rare_pose, set: {rarest: 20}, metric: mpjpe}
+claims:
+  - text: Rare poses are harder
+    rise: {rows: [Ours], along: [subject, rare20]}
+""",
+    "rie-other": HEAD
+    + """
+title: "RIE, other"
+rows: {SR: {network: gp}}
+columns:
+  Swim:
+    protocol: cross_action
+    set: &swim {train_action: Swimming}
+    train: {protocol: cross_action, set: *swim}
+    metric: mpjpe_action
+claims: []
+""",
+}
+SEEDS = ["--seeds=0,1"]
+
+
+@pytest.fixture
+def three(tiny, monkeypatch):
+    """Three tables in a folder without results; the data serve two of them."""
+    make_up(tiny, monkeypatch, **TABLES)
+    return tiny
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The folder after all of them were made without a stop, and what was printed."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        folder = make_tiny(tmp_path_factory, monkeypatch)
+        make_up(folder, monkeypatch, **TABLES)
+        assert run(folder, *SEEDS, "--jobs=1") == 0
+        return folder
+
+
+def run(folder, *args):
+    """Make all tables, and return the exit code."""
+    try:
+        everything.main([f"--results={folder / 'results'}", *args])
+    except SystemExit as stopped:
+        return stopped.code
+    return 0
+
+
+def tables_of(folder):
+    return {path.parent.name: path.read_text() for path in folder.glob("results/*/table.json")}
+
+
+def pages_of(folder):
+    names = ("index.html", "index.md")
+    return [(folder / "results" / name).read_text() for name in names]
+
+
+def test_all_tables_share_their_runs_and_one_that_is_refused_stops_none(whole):
+    contents = {name: json.loads(text) for name, text in tables_of(whole).items()}
+    assert set(contents) == {"srnet-first", "srnet-second"}
+    assert all(held["complete"] for held in contents.values())
+    first, second = contents["srnet-first"], contents["srnet-second"]
+    assert first["cells"]["SR"]["subject"] == second["cells"]["Ours"]["subject"]
+    assert first["runs"]["SR"] == second["runs"]["Ours"]
+    # SR, FC and SFS with two seeds
+    assert len(times(whole)) == 6
+    names = {path.parent.name for path in times(whole)}
+    assert names == {
+        n for held in contents.values() for runs in held["runs"].values() for n in runs
+    }
+
+
+def test_the_page_says_of_every_table_what_stands_and_what_could_not_be_run(whole):
+    for page in pages_of(whole):
+        text = unescape(re.sub(r"<[^>]+>|\s+", " ", page))
+        assert "acts 'Swimming'" in text
+        assert "CPN: needs h36m, keypoints=x" in text
+        assert "NOT COMPARABLE" in text
+        assert text.index("Relative Information Encoding") < text.index("Split-and-Recombine")
+        for name in tables_of(whole):
+            contents = json.loads((whole / f"results/{name}/table.json").read_text())
+            (claim,) = contents["claims"]
+            assert claim["text"] in text
+            assert f"1 {claim['verdict']}" in text
+            if claim["confidence"] is not None:
+                assert confidence(claim) in text
+    html, markdown = pages_of(whole)
+    for link in re.findall(r'href="([^"#]+/[^"]+)"', html) + re.findall(r"\]\((.+?)\)", markdown):
+        assert (whole / "results" / link).exists()
+    assert 'href="srnet-first/index.html"' in html
+    assert "rie-other/" not in html + markdown
+    assert "6 runs" in markdown
+    assert "12 epochs" in markdown
+
+
+def test_what_is_done_is_not_done_again(whole, monkeypatch):
+    before, texts = times(whole), tables_of(whole)
+    make_up_again(whole, monkeypatch)
+    assert run(whole, *SEEDS, "--jobs=1") == 0
+    assert times(whole) == before
+    assert tables_of(whole) == texts
+
+
+def make_up_again(folder, monkeypatch):
+    """The folder's tables and configs for another test."""
+    monkeypatch.setattr("experiments.tables.FOLDER", folder / "tables")
+    for module in ("runs", "tables"):
+        monkeypatch.setattr(f"experiments.{module}.CONFIGS", folder / "configs")
+    monkeypatch.chdir(folder)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_run_that_fails_is_recorded_and_the_rest_goes_on(three, monkeypatch, capfd, jobs):
+    execute = Run.execute
+
+    def failing(self, callbacks):
+        if (self.row, self.seed) in (("FC", 0), ("FC", 1), ("SFS", 1)):
+            if jobs == 2 and self.row == "SFS":
+                os._exit(7)
+            raise (DataError("These data are wrong.") if self.seed else ValueError("odd weights"))
+        execute(self, callbacks)
+
+    monkeypatch.setattr(Run, "execute", failing)
+    assert run(three, *SEEDS, f"--jobs={jobs}") == 1
+    assert "error: something has failed" in capfd.readouterr().err
+    first, second = (json.loads(text) for _, text in sorted(tables_of(three).items()))
+    assert not first["complete"]
+    assert not second["complete"]
+    assert first["cells"]["SR"]["subject"]["n"] == 2
+    assert first["cells"]["FC"]["subject"]["n"] == 0
+    assert "odd weights" in first["skipped"]["FC"] or "wrong" in first["skipped"]["FC"]
+    # of the seeds that both rows have
+    assert second["cells"]["SFS"]["subject"]["n"] == second["cells"]["Ours"]["subject"]["n"] == 1
+    for page in pages_of(three):
+        assert "A run of FC has failed: " in page
+        assert "A run of SFS has failed: " in page
+    monkeypatch.setattr(Run, "execute", execute)
+    assert run(three, *SEEDS, "--jobs=1") == 0
+    assert all(json.loads(text)["complete"] for text in tables_of(three).values())
+    assert "failed" not in "".join(pages_of(three))
+
+
+def test_a_mistake_of_the_suite_in_one_table_stops_no_other(three, monkeypatch, capfd):
+    plan = everything.planned
+
+    def broken(table, *args):
+        if table.name == "srnet-first":
+            raise KeyError("a hole")
+        return plan(table, *args)
+
+    monkeypatch.setattr(everything, "planned", broken)
+    assert run(three, "--jobs=1") == 1
+    assert set(tables_of(three)) == {"srnet-second"}
+    assert "KeyError: 'a hole'" in pages_of(three)[1]
+
+
+def test_a_table_is_written_as_soon_as_its_runs_are_done(three, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        Run,
+        "execute",
+        lambda self, callbacks, execute=Run.execute: (
+            seen.append((self.table.name, self.row, set(tables_of(three)))),
+            execute(self, callbacks),
+        ),
+    )
+    assert run(three, "--jobs=1") == 0
+    assert seen == [
+        ("srnet-first", "SR", set()),
+        ("srnet-first", "FC", set()),
+        ("srnet-second", "Ours", {"srnet-first"}),
+        ("srnet-second", "SFS", {"srnet-first"}),
+    ]
