@@ -16,9 +16,13 @@ ROOT_humaneva = $(HUMANEVA)
 ROOT_3dhp = $(MPI3DHP)
 ROOT = $(ROOT_$(DATA))
 TESTROOT = $(ROOT_$(TEST))
+SETTING = --data "$(DATA)" --preset $(PRESET) --seeds $(SEEDS) $(if $(JOBS),--jobs $(JOBS)) \
+	$(if $(ROOT),--root "$(ROOT)") $(if $(NAME),--name "$(NAME)") $(if $(IMAGES),--images "$(IMAGES)") \
+	$(if $(TEST),--test-data "$(TEST)") $(if $(TESTROOT),--test-root "$(TESTROOT)") \
+	$(if $(TESTNAME),--test-name "$(TESTNAME)")
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce reproduce-table2 tables data fuzz test lint bench clean
+.PHONY: help reproduce reproduce-table2 reproduce-all tables data fuzz test lint bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,19 +30,19 @@ help: ## list the targets
 	@echo '  DATA=synthetic | npz NPZ=dir NAME=cmu17 | cmu CMU=dir | h36m H36M=dir | humaneva HUMANEVA=dir'
 	@echo '  IMAGES=dir with DATA=h36m, for the tables that are made from images'
 	@echo '  TEST=3dhp MPI3DHP=dir, or any of the above: what the tables across data sets test on'
-	@echo '  PRESET=quick | paper   SEEDS=0,1,2   JOBS=runs at once   TABLE=$(TABLE)'
+	@echo '  PRESET=quick | paper | smoke   SEEDS=0,1,2   JOBS=runs at once   TABLE=$(TABLE)'
 
 reproduce-table2: TABLE = srnet-table2
 reproduce-table2: reproduce ## SRNet's Table 2: train, measure and judge its six networks
 
 reproduce: $(VENV)/ready ## any table: TABLE=name; goes on where it was stopped
-	$(BIN)/python -m experiments.reproduce $(TABLE) --data $(DATA) --preset $(PRESET) \
-		--seeds $(SEEDS) $(if $(JOBS),--jobs $(JOBS)) $(if $(ROOT),--root "$(ROOT)") $(if $(NAME),--name "$(NAME)") \
-		$(if $(IMAGES),--images "$(IMAGES)") $(if $(TEST),--test-data $(TEST)) $(if $(TESTROOT),--test-root "$(TESTROOT)") \
-		$(if $(TESTNAME),--test-name "$(TESTNAME)")
+	$(BIN)/python -m experiments.reproduce "$(TABLE)" $(SETTING)
 
-tables: $(VENV)/ready ## list the tables and their state
-	$(BIN)/python -m experiments.reproduce --list
+reproduce-all: $(VENV)/ready ## all tables, to one page; goes on where it was stopped
+	$(BIN)/python -m experiments.everything $(SETTING)
+
+tables: $(VENV)/ready ## list the tables, what of them is done and what the rest costs
+	@$(BIN)/python -m experiments.reproduce --list $(SETTING)
 
 data: $(VENV)/ready ## what of the known data sets lies in DIR, and what is missing
 	$(BIN)/python -m datamodules "$(DIR)"
