@@ -22,7 +22,7 @@ SETTING = --data "$(DATA)" --preset $(PRESET) --seeds $(SEEDS) $(if $(JOBS),--jo
 	$(if $(TESTNAME),--test-name "$(TESTNAME)")
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce reproduce-table2 reproduce-all tables data fuzz test lint bench clean
+.PHONY: reference help reproduce reproduce-table2 reproduce-all tables data fuzz test lint bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ fuzz: $(VENV)/ready ## 10,000 damaged files of every format; INPUTS=…
 test: lint ## lint, types and tests
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
+reference: $(VENV)/ready ## pages of all classes, functions and configs, in reference/
+	$(BIN)/python -m experiments.reference
+
 lint: $(VENV)/ready ## lint and types alone
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -66,5 +69,5 @@ clean: ## remove the environment; results stay
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test,docs]"
 	@touch $@
