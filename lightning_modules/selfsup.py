@@ -31,7 +31,8 @@ class SelfSup(LiftOnly):
 
     Phi draws the skeleton image of a picture, in which Omega finds the joints. A discriminator
     holds skeleton images against those of the prior's 2D poses, which show other people at other
-    times. All of it is trained at once, after the flow. The supplement names no more than networks
+    times. All of it is trained at once, after the flow; Omega learns from drawings alone, not by
+    what the other losses would like it to find. The supplement names no more than networks
     and optimiser: losses and weights are those of the works it builds on, KeypointGAN (Jakab et
     al., CVPR 2020) for 2D and ElePose for 3D.
 
@@ -52,6 +53,8 @@ class SelfSup(LiftOnly):
         regressor_weight: of finding the prior's joints in their drawings (L_Omega).
         redrawing_weight: of a skeleton image's distance from the drawing of its joints.
         reconstruction_weight: of the painted picture's distance from the picture.
+        regressor_first: train Omega with the flow, before the rest, too. The supplement trains it
+            from scratch with the rest; KeypointGAN begins with a trained one.
         kwargs: of LiftOnly.
 
     Raises:
@@ -73,6 +76,7 @@ class SelfSup(LiftOnly):
         regressor_weight: float = 0.9,
         redrawing_weight: float = 0.1,
         reconstruction_weight: float = 10.0,
+        regressor_first: bool = False,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(part=part, **kwargs)
@@ -83,6 +87,7 @@ class SelfSup(LiftOnly):
         self.trains_on_references = self.trains_on_images and reconstruction_weight > 0
         self.automatic_optimization = part == "flow"
         self.sigma = sigma
+        self.regressor_first = regressor_first
         self.weights |= {
             "adversarial": adversarial_weight,
             "regressor": regressor_weight,
@@ -112,6 +117,13 @@ class SelfSup(LiftOnly):
         crops = torch.from_numpy(held.images.crops[frames])
         self.points.copy_(screen_to_crop(keypoints, crops).mean(0))
 
+    def batch_loss(self, batch: dict[str, Tensor]) -> Tensor:
+        """The loss of what is learned from the prior alone: the flow's and, if asked, Omega's."""
+        loss = super().batch_loss(batch)
+        if self.regressor_first:
+            loss = loss + self.regressor_loss(batch, self.draw_prior(batch))
+        return loss
+
     def learn(self, batch: dict[str, Tensor]) -> Tensor:
         """One step of generator and discriminator, each against the other as it was."""
         if self.part == "flow":
@@ -121,7 +133,9 @@ class SelfSup(LiftOnly):
         discriminator = self.discriminator_loss(drawn.detach(), prior)
         self.manual_backward(generator + discriminator)
         for optimizer in self.optimizers():  # type: ignore[union-attr]
-            self.clip_gradients(optimizer, CLIP, "norm")  # type: ignore[arg-type]
+            # each network apart: the lifter's gradients are far larger than the others'
+            for group in optimizer.param_groups:
+                nn.utils.clip_grad_norm_(group["params"], CLIP)
             optimizer.step()
             optimizer.zero_grad()
         self.log("train/discriminator", discriminator.detach(), on_step=False, on_epoch=True)
@@ -133,19 +147,21 @@ class SelfSup(LiftOnly):
         `prior` (B, 1, S, S) shows the batch's unpaired 2D poses.
         """
         drawn = self.encoder(batch["image"])
-        points = self.regressor(drawn)
+        points = as_it_is(self.regressor, drawn)
         keypoints = crop_to_screen((points + 1) / 2, batch["crop"])
         terms = self.lifting_terms(self.places(keypoints))
-        # the discriminator judges, and learns nothing by it
-        judge = {name: weight.detach() for name, weight in self.discriminator.named_parameters()}
-        terms["adversarial"] = lsgan_loss(functional_call(self.discriminator, judge, drawn), True)
-        terms["regressor"] = F.mse_loss(self.regressor(prior), self.prior_points(batch))
-        redrawn = self.draw(points)
-        terms["redrawing"] = F.mse_loss(redrawn, drawn.detach())
+        terms["adversarial"] = lsgan_loss(as_it_is(self.discriminator, drawn), True)
+        terms["regressor"] = self.regressor_loss(batch, prior)
+        shown = drawn.detach()
+        terms["redrawing"] = F.mse_loss(self.draw(self.regressor(shown)), shown)
         if self.trains_on_references:
-            painted = self.painter(torch.cat([redrawn, batch["reference"]], dim=1))
+            painted = self.painter(torch.cat([self.draw(points), batch["reference"]], dim=1))
             terms["reconstruction"] = F.l1_loss(painted, batch["image"])
         return drawn, self.weighted(terms)
+
+    def regressor_loss(self, batch: dict[str, Tensor], prior: Tensor) -> Tensor:
+        """Mean squared distance of the joints found in the prior's skeleton images (B, 1, S, S)."""
+        return F.mse_loss(self.regressor(prior), self.prior_points(batch))
 
     def discriminator_loss(self, drawn: Tensor, prior: Tensor) -> Tensor:
         """Half of each kind's LSGAN loss, skeleton images (B, 1, S, S) from pool and prior."""
@@ -212,12 +228,26 @@ class SelfSup(LiftOnly):
                 schedule.step()
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401
-        """Adam for the flow; for the rest one for the generator and one for the discriminator."""
+        """Adam for what is learned first; then one for the generator, one for the discriminator."""
+        parts: list[list[nn.Module]] = [
+            [self.encoder, self.regressor, self.lifter, self.painter],
+            [self.discriminator],
+        ]
         if self.part == "flow":
-            return super().configure_optimizers()
-        generator = [self.encoder, self.regressor, self.lifter, self.painter]
-        weights = (
-            [weight for module in generator for weight in module.parameters()],
-            list(self.discriminator.parameters()),
-        )
-        return [adam(each, self.lr, self.weight_decay, self.lr_decay) for each in weights]
+            parts = [[self.flow, self.regressor] if self.regressor_first else [self.flow]]
+        held = [
+            adam(
+                [{"params": list(network.parameters())} for network in part],
+                self.lr,
+                self.weight_decay,
+                self.lr_decay,
+            )
+            for part in parts
+        ]
+        return held[0] if self.part == "flow" else held
+
+
+def as_it_is(module: nn.Module, images: Tensor) -> Any:  # noqa: ANN401
+    """Apply a module that learns nothing by it; gradients go through to its input."""
+    held = {name: weight.detach() for name, weight in module.named_parameters()}
+    return functional_call(module, held, images)
