@@ -1,6 +1,7 @@
 """What a method learns from, and what it is judged on."""
 
 from datamodules.errors import DataError
+from datamodules.own_keypoints import OwnKeypoints
 from datamodules.pose_data import PoseDataModule
 from datamodules.protocols import (
     CrossActionProtocol,
@@ -35,6 +36,7 @@ __all__ = [
     "Human36MImages",
     "HumanEva",
     "MovementRangeProtocol",
+    "OwnKeypoints",
     "PoseDataModule",
     "PoseNpz",
     "PoseSequences",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import yaml
 from jsonargparse import ArgumentError
@@ -16,12 +17,13 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 # the modules that configs name by class, without their path
 import lightning_modules  # noqa: F401
-from datamodules import DataError, PoseDataModule
+from datamodules import DataError, OwnKeypoints, PoseDataModule
 from experiments.checkpoints import check_checkpoint
 from experiments.code_version import STAGED_FIT, code_version
 from experiments.last_loss import LastLoss
 from experiments.memory import keep_freed_memory
 from experiments.metrics_file import MetricsFile
+from experiments.own_predictions import OwnPredictions
 from experiments.random_states import RandomStates
 from experiments.stages import Stage, fit_stages
 from experiments.wandb_log import WandbLog, followed
@@ -78,6 +80,17 @@ class PoseCLI(LightningCLI):
         parser.add_argument("--stages", type=list[Stage], default=[], help="chained fits")
         parser.set_defaults({"data": {"class_path": "datamodules.SubjectProtocol"}})
 
+    def _prepare_subcommand_parser(
+        self,
+        klass: type,
+        subcommand: str,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> LightningArgumentParser:
+        parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
+        if subcommand == "predict":
+            parser.add_argument("--output", type=str | None, help="folder for predicted poses")
+        return parser
+
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse, and look at the checkpoint before anything is built from it."""
         super().parse_arguments(parser, args)
@@ -101,6 +114,14 @@ class PoseCLI(LightningCLI):
         if self.subcommand is not None:
             # before Lightning makes a folder for the log
             self.datamodule.load(self.subcommand, self.model)
+        if self.subcommand == "predict" and isinstance(self.datamodule, OwnKeypoints):
+            if not self.config_init.predict.ckpt_path:
+                raise DataError(
+                    "Keypoints are lifted by a trained model: give its checkpoint, such as "
+                    "--ckpt_path runs/version_0/checkpoints/last.ckpt."
+                )
+            writer = OwnPredictions(self.config_init.predict.output)
+            self.trainer.callbacks.append(writer)  # type: ignore[attr-defined]
 
     def _run_subcommand(self, subcommand: str) -> None:
         with self._followed():

@@ -1,0 +1,1 @@
+"""Readers of what 2D estimators write, one file a format."""
