@@ -5,6 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 
 TABLE ?= srnet-table2
+SWEEP ?= srnet
 DATA ?= synthetic
 PRESET ?= quick
 SEEDS ?= 0,1,2
@@ -22,7 +23,7 @@ SETTING = --data "$(DATA)" --preset $(PRESET) --seeds $(SEEDS) $(if $(JOBS),--jo
 	$(if $(TESTNAME),--test-name "$(TESTNAME)")
 
 .DEFAULT_GOAL := help
-.PHONY: reference help reproduce reproduce-table2 reproduce-all tables data fuzz test lint bench clean
+.PHONY: help reproduce reproduce-table2 reproduce-all sweep tables data reference fuzz test lint bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +41,9 @@ reproduce: $(VENV)/ready ## any table: TABLE=name; goes on where it was stopped
 
 reproduce-all: $(VENV)/ready ## all tables, to one page; goes on where it was stopped
 	$(BIN)/python -m experiments.everything $(SETTING)
+
+sweep: $(VENV)/ready ## register SWEEP=name with W&B: a grid of tables, or a search; docs/sweeps.md
+	$(BIN)/python -m experiments.sweep "$(SWEEP)" $(SETTING) $(ARGS)
 
 tables: $(VENV)/ready ## list the tables, what of them is done and what the rest costs
 	@$(BIN)/python -m experiments.reproduce --list $(SETTING)
