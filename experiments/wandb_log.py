@@ -70,14 +70,15 @@ def start(identity: str, name: str, config: Mapping[str, Any]) -> "wandb.Run":
     need_wandb()
     import wandb
 
-    if not has_key():
-        os.environ.setdefault("WANDB_MODE", "offline")
+    # W&B's own default; anything else is somebody's wish
+    unasked = "WANDB_MODE" not in os.environ and settings().mode == "online"
     in_sweep = "WANDB_SWEEP_ID" in os.environ
     run = wandb.init(
         project=None if in_sweep else os.environ.get("WANDB_PROJECT", PROJECT),
         id=None if in_sweep else identity,
         name=name,
         resume="allow",
+        mode="offline" if unasked and not has_key() else None,
     )
     run.config.update(dict(config), allow_val_change=True)
     return run
@@ -101,11 +102,16 @@ def has_key() -> bool:
     """Whether there is a key of W&B, in the environment or for its server in `.netrc`."""
     if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return True
-    import wandb
-
-    server = urlsplit(wandb.Settings().base_url).hostname or ""
+    server = urlsplit(settings().base_url).hostname or ""
     path = Path(os.environ.get("NETRC", "~/.netrc")).expanduser()
     try:
         return path.exists() and netrc.netrc(path).authenticators(server) is not None
-    except netrc.NetrcParseError as error:
-        raise DataError(f"{path} cannot be read: {error}.") from error
+    except netrc.NetrcParseError:
+        return False  # W&B warns of it and goes on
+
+
+def settings() -> "wandb.Settings":
+    """What the environment and W&B's own files say, without asking the server."""
+    from wandb.sdk import wandb_setup
+
+    return wandb_setup.singleton().settings

@@ -1,8 +1,11 @@
 """What the tests of the command and of tables have in common: option lists, and tiny tables."""
 
 import json
+import os
 import shutil
+import sys
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -104,3 +107,19 @@ def run(folder, name, *args):
     """Reproduce a table, and read what it left."""
     reproduce.main([name, f"--results={folder / 'results'}", *args])
     return json.loads((folder / f"results/{name}/table.json").read_text())
+
+
+def isolate(monkeypatch, home, url="http://127.0.0.1:9", key=""):
+    """Have W&B know no key, server or settings but these, in the processes that it starts too."""
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:
+        monkeypatch.delenv(name)
+    environment = {
+        "HOME": home,
+        "NETRC": home / "netrc",
+        "WANDB_CONFIG_DIR": home / "wandb-config",
+        "WANDB_BASE_URL": url,
+        "PYTHONPATH": Path(__file__).parents[2],
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    for name, value in (environment | ({"WANDB_API_KEY": key} if key else {})).items():
+        monkeypatch.setenv(name, str(value))
