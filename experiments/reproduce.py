@@ -35,6 +35,8 @@ from experiments.tables import Table, load_table, table_names
 from experiments.workers import OnFailure, OnRun, Workers, one_by_one, raise_it
 
 STOPPED = 130
+# of a run that fit a line
+_FIGURES = 4
 
 
 def reproduce(
@@ -138,7 +140,8 @@ def _line(run: Run) -> str:
     for name, column in run.table.columns.items():
         if run.serves(column) and (value := run.figures(column).get(column.metric)) is not None:
             figures.append(f"{name} {value:.1f} {column.unit or run.table.unit}")
-    return f"{run.row} seed {run.seed}: {', '.join(figures)}"
+    more = ", …" if len(figures) > _FIGURES else ""
+    return f"{run.row} seed {run.seed}: {', '.join(figures[:_FIGURES])}{more}"
 
 
 def main(args: Sequence[str] | None = None) -> None:

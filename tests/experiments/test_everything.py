@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 from html import unescape
 
@@ -12,46 +13,8 @@ from experiments import everything
 from experiments.report import confidence
 from experiments.runs import Run
 from tests.experiments.conftest import make_tiny, make_up, times
+from tests.experiments.kills import TABLES, kill, run, tables_of
 
-HEAD = "paper: nowhere\nunit: mm\nruler: MPJPE\nmethod: srnet\npublished: {}\n"
-SUBJECT = "columns: {subject: {protocol: subject, metric: mpjpe_action}}\n"
-TABLES = {
-    "srnet-first": HEAD
-    + SUBJECT
-    + """
-title: "SRNet, first"
-rows: {SR: {network: sr}, FC: {network: fc}}
-claims:
-  - text: SR is better than FC
-    orders: [{better: SR, worse: [FC], columns: [subject]}]
-""",
-    "srnet-second": HEAD
-    + """
-title: "SRNet, second"
-rows:
-  Ours: {network: sr}
-  SFS: {network: sfs}
-  CPN: {network: sr, data: h36m, source: {keypoints: x}}
-columns:
-  subject: {protocol: subject, metric: mpjpe_action}
-  rare20: {protocol: rare_pose, set: {rarest: 20}, metric: mpjpe}
-claims:
-  - text: Rare poses are harder
-    rise: {rows: [Ours], along: [subject, rare20]}
-""",
-    "rie-other": HEAD
-    + """
-title: "RIE, other"
-rows: {SR: {network: gp}}
-columns:
-  Swim:
-    protocol: cross_action
-    set: &swim {train_action: Swimming}
-    train: {protocol: cross_action, set: *swim}
-    metric: mpjpe_action
-claims: []
-""",
-}
 SEEDS = ["--seeds=0,1"]
 
 
@@ -68,21 +31,8 @@ def whole(tmp_path_factory):
     with pytest.MonkeyPatch.context() as monkeypatch:
         folder = make_tiny(tmp_path_factory, monkeypatch)
         make_up(folder, monkeypatch, **TABLES)
-        assert run(folder, *SEEDS, "--jobs=1") == 0
+        assert run(folder / "results", *SEEDS, "--jobs=1") == 0
         return folder
-
-
-def run(folder, *args):
-    """Make all tables, and return the exit code."""
-    try:
-        everything.main([f"--results={folder / 'results'}", *args])
-    except SystemExit as stopped:
-        return stopped.code
-    return 0
-
-
-def tables_of(folder):
-    return {path.parent.name: path.read_text() for path in folder.glob("results/*/table.json")}
 
 
 def pages_of(folder):
@@ -91,7 +41,7 @@ def pages_of(folder):
 
 
 def test_all_tables_share_their_runs_and_one_that_is_refused_stops_none(whole):
-    contents = {name: json.loads(text) for name, text in tables_of(whole).items()}
+    contents = {name: json.loads(text) for name, text in tables_of(whole / "results").items()}
     assert set(contents) == {"srnet-first", "srnet-second"}
     assert all(held["complete"] for held in contents.values())
     first, second = contents["srnet-first"], contents["srnet-second"]
@@ -112,7 +62,7 @@ def test_the_page_says_of_every_table_what_stands_and_what_could_not_be_run(whol
         assert "CPN: needs h36m, keypoints=x" in text
         assert "NOT COMPARABLE" in text
         assert text.index("Relative Information Encoding") < text.index("Split-and-Recombine")
-        for name in tables_of(whole):
+        for name in tables_of(whole / "results"):
             contents = json.loads((whole / f"results/{name}/table.json").read_text())
             (claim,) = contents["claims"]
             assert claim["text"] in text
@@ -129,11 +79,11 @@ def test_the_page_says_of_every_table_what_stands_and_what_could_not_be_run(whol
 
 
 def test_what_is_done_is_not_done_again(whole, monkeypatch):
-    before, texts = times(whole), tables_of(whole)
+    before, texts = times(whole), tables_of(whole / "results")
     make_up_again(whole, monkeypatch)
-    assert run(whole, *SEEDS, "--jobs=1") == 0
+    assert run(whole / "results", *SEEDS, "--jobs=1") == 0
     assert times(whole) == before
-    assert tables_of(whole) == texts
+    assert tables_of(whole / "results") == texts
 
 
 def make_up_again(folder, monkeypatch):
@@ -156,9 +106,9 @@ def test_a_run_that_fails_is_recorded_and_the_rest_goes_on(three, monkeypatch, c
         execute(self, callbacks)
 
     monkeypatch.setattr(Run, "execute", failing)
-    assert run(three, *SEEDS, f"--jobs={jobs}") == 1
+    assert run(three / "results", *SEEDS, f"--jobs={jobs}") == 1
     assert "error: something has failed" in capfd.readouterr().err
-    first, second = (json.loads(text) for _, text in sorted(tables_of(three).items()))
+    first, second = (json.loads(text) for _, text in sorted(tables_of(three / "results").items()))
     assert not first["complete"]
     assert not second["complete"]
     assert first["cells"]["SR"]["subject"]["n"] == 2
@@ -170,8 +120,8 @@ def test_a_run_that_fails_is_recorded_and_the_rest_goes_on(three, monkeypatch, c
         assert "A run of FC has failed: " in page
         assert "A run of SFS has failed: " in page
     monkeypatch.setattr(Run, "execute", execute)
-    assert run(three, *SEEDS, "--jobs=1") == 0
-    assert all(json.loads(text)["complete"] for text in tables_of(three).values())
+    assert run(three / "results", *SEEDS, "--jobs=1") == 0
+    assert all(json.loads(text)["complete"] for text in tables_of(three / "results").values())
     assert "failed" not in "".join(pages_of(three))
 
 
@@ -184,8 +134,8 @@ def test_a_mistake_of_the_suite_in_one_table_stops_no_other(three, monkeypatch, 
         return plan(table, *args)
 
     monkeypatch.setattr(everything, "planned", broken)
-    assert run(three, "--jobs=1") == 1
-    assert set(tables_of(three)) == {"srnet-second"}
+    assert run(three / "results", "--jobs=1") == 1
+    assert set(tables_of(three / "results")) == {"srnet-second"}
     assert "KeyError: 'a hole'" in pages_of(three)[1]
 
 
@@ -195,14 +145,24 @@ def test_a_table_is_written_as_soon_as_its_runs_are_done(three, monkeypatch):
         Run,
         "execute",
         lambda self, callbacks, execute=Run.execute: (
-            seen.append((self.table.name, self.row, set(tables_of(three)))),
+            seen.append((self.table.name, self.row, set(tables_of(three / "results")))),
             execute(self, callbacks),
         ),
     )
-    assert run(three, "--jobs=1") == 0
+    assert run(three / "results", "--jobs=1") == 0
     assert seen == [
         ("srnet-first", "SR", set()),
         ("srnet-first", "FC", set()),
         ("srnet-second", "Ours", {"srnet-first"}),
         ("srnet-second", "SFS", {"srnet-first"}),
     ]
+
+
+def test_killed_at_random_moments_it_ends_with_the_same_tables(whole, three):
+    """Twenty times: `python -m tests.experiments.kills`."""
+    moments = random.Random(7)
+    results = three / "results"
+    kills = sum(kill(results, moments.uniform(0.3, 3), *SEEDS, "--jobs=2") for _ in range(3))
+    assert kills >= 1
+    assert run(results, *SEEDS, "--jobs=1") == 0
+    assert tables_of(results) == tables_of(whole / "results")
