@@ -14,7 +14,7 @@ from experiments.cli import one_sentence_for_mistakes
 from experiments.fit import fit
 from experiments.memory import keep_freed_memory
 from experiments.stages import Stage
-from experiments.world import EPOCH_BEGINS, EPOCH_ENDS, World
+from experiments.world import EPOCH_BEGINS, EPOCH_ENDS, World, say
 
 # a job that is queued again goes on from the last epoch's end, and not, as Lightning's own way of
 # doing that has it, within an epoch, whose rest would hold frames that it has seen
@@ -47,7 +47,7 @@ class Telling(Callback):
 
     def _tell(self, trainer: Trainer, what: str) -> None:
         if trainer.is_global_zero:
-            print(what, flush=True)
+            say(what)
 
 
 def flags(world: World) -> list[str]:

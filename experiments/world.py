@@ -4,6 +4,7 @@ Run as a command it says so. It imports next to nothing, as all of them run it.
 """
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -43,6 +44,12 @@ class World:
         return self.ranks // self.nodes
 
 
+def say(line: str) -> None:
+    """Print a line in one piece, as others print into the same pipe."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 if __name__ == "__main__":
     held = World.of(os.environ)
-    print(WORLD, held.ranks, held.nodes, flush=True)
+    say(f"{WORLD} {held.ranks} {held.nodes}")
