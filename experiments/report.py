@@ -1,6 +1,5 @@
 """What a table leaves for people: the terminal's table, `table.md` and `index.html`."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,7 @@ from experiments.figures import curve_figure, drawn_intervals, plotly_code
 from experiments.files import write_json, write_text
 from experiments.pages import TEMPLATES
 from experiments.predictions import bars, predictions
-from experiments.runs import Run
-from experiments.tables import load_table, table_names
+from experiments.runs import SMOKE, Run
 from experiments.viewer import viewer_html
 
 # columns that fit beside each other, each with the paper's
@@ -32,6 +30,8 @@ def headline(contents: dict[str, Any]) -> str:
     ran = f"{on}, preset {preset}, seeds {_listed(contents['seeds'])}."
     if (ranks := contents["ranks"]) > 1:
         ran += f" Trained on {ranks} ranks, each with the preset's batches."
+    if preset == SMOKE:
+        return f"{ran} A few steps of training: the figures and verdicts mean nothing."
     if not contents["paper"]["source"]:
         return ran
     if contents["comparable"]:
@@ -200,22 +200,6 @@ def print_table(contents: dict[str, Any], folder: Path) -> None:
         )
         console.print(f"           [dim]{claim['detail']}[/]", highlight=False)
     console.print(f"\nReport: {folder / 'index.html'}", highlight=False, soft_wrap=True)
-
-
-def print_tables(results: Path) -> None:
-    """Print every table there is, and what of it stands in the results folder."""
-    table = RichTable("table", "what", "state")
-    for name in table_names():
-        written = results / name / "table.json"
-        state = "not run"
-        if written.exists():
-            held = json.loads(written.read_text())
-            seeds = f"{held['preset']}, seeds {_listed(held['seeds'])}"
-            state = (
-                f"{'complete' if held['complete'] else 'begun'}: {held['data']['title']}, {seeds}"
-            )
-        table.add_row(name, load_table(name).title, state)
-    Console().print(table)
 
 
 def _listed(values: list[Any]) -> str:
