@@ -21,6 +21,8 @@ SETTING = --data "$(DATA)" --preset $(PRESET) --seeds $(SEEDS) $(if $(JOBS),--jo
 	$(if $(ROOT),--root "$(ROOT)") $(if $(NAME),--name "$(NAME)") $(if $(IMAGES),--images "$(IMAGES)") \
 	$(if $(TEST),--test-data "$(TEST)") $(if $(TESTROOT),--test-root "$(TESTROOT)") \
 	$(if $(TESTNAME),--test-name "$(TESTNAME)")
+# docs/scaling.md
+SCALE = $(if $(LAUNCH),--launch '$(LAUNCH)') $(if $(SHARD),--shard $(SHARD))
 
 .DEFAULT_GOAL := help
 .PHONY: help reproduce reproduce-table2 reproduce-all sweep tables data reference fuzz test lint bench clean
@@ -32,15 +34,16 @@ help: ## list the targets
 	@echo '  IMAGES=dir with DATA=h36m, for the tables that are made from images'
 	@echo '  TEST=3dhp MPI3DHP=dir, or any of the above: what the tables across data sets test on'
 	@echo '  PRESET=quick | paper | smoke   SEEDS=0,1,2   JOBS=runs at once   TABLE=$(TABLE)'
+	@echo '  LAUNCH="torchrun … --no-python" | "srun …": each training over its ranks   SHARD=1/8: every eighth run'
 
 reproduce-table2: TABLE = srnet-table2
 reproduce-table2: reproduce ## SRNet's Table 2: train, measure and judge its six networks
 
 reproduce: $(VENV)/ready ## any table: TABLE=name; goes on where it was stopped
-	$(BIN)/python -m experiments.reproduce "$(TABLE)" $(SETTING)
+	$(BIN)/python -m experiments.reproduce "$(TABLE)" $(SETTING) $(SCALE)
 
 reproduce-all: $(VENV)/ready ## all tables, to one page; goes on where it was stopped
-	$(BIN)/python -m experiments.everything $(SETTING)
+	$(BIN)/python -m experiments.everything $(SETTING) $(SCALE)
 
 sweep: $(VENV)/ready ## register SWEEP=name with W&B: a grid of tables, or a search; docs/sweeps.md
 	$(BIN)/python -m experiments.sweep "$(SWEEP)" $(SETTING) $(ARGS)
