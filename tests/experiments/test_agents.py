@@ -24,7 +24,7 @@ from tests.experiments.wandb_stub import serve
 
 TABLE = "srnet-table9"
 # seconds: an agent may take its time where other work does
-PATIENCE = 300
+PATIENCE = 600
 TINY = ["--trainer.max_epochs=2", "--model.init_args.width=16"]
 
 
