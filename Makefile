@@ -30,7 +30,7 @@ SCALE = $(if $(LAUNCH),--launch '$(LAUNCH)') $(if $(SHARD),--shard $(SHARD))
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo '  DATA=synthetic | npz NPZ=dir NAME=cmu17 | cmu CMU=dir | h36m H36M=dir | humaneva HUMANEVA=dir'
+	@echo '  DATA=synthetic | npz NPZ=dir NAME=cmu17 | cmu CMU=dir | h36m H36M=dir | humaneva HUMANEVA=dir | a YAML of yours'
 	@echo '  IMAGES=dir with DATA=h36m, for the tables that are made from images'
 	@echo '  TEST=3dhp MPI3DHP=dir, or any of the above: what the tables across data sets test on'
 	@echo '  PRESET=quick | paper | smoke   SEEDS=0,1,2   JOBS=runs at once   TABLE=$(TABLE)'
@@ -39,7 +39,7 @@ help: ## list the targets
 reproduce-table2: TABLE = srnet-table2
 reproduce-table2: reproduce ## SRNet's Table 2: train, measure and judge its six networks
 
-reproduce: $(VENV)/ready ## any table: TABLE=name; goes on where it was stopped
+reproduce: $(VENV)/ready ## any table: TABLE=name, or a YAML of yours; goes on where it was stopped
 	$(BIN)/python -m experiments.reproduce "$(TABLE)" $(SETTING) $(SCALE)
 
 reproduce-all: $(VENV)/ready ## all tables, to one page; goes on where it was stopped
