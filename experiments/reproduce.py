@@ -147,7 +147,8 @@ def _line(run: Run) -> str:
 def main(args: Sequence[str] | None = None) -> None:
     """Run from the command line, as the Makefile does."""
     parser = argparse.ArgumentParser(prog="python -m experiments.reproduce", description=__doc__)
-    parser.add_argument("table", nargs="?", help=f"one of {', '.join(table_names())}")
+    known = f"your YAML, or one of {', '.join(table_names())}"
+    parser.add_argument("table", nargs="?", help=known)
     parser.add_argument("--list", action="store_true", help="list the tables, their state and cost")
     add_run_options(parser)
     options = parser.parse_args(args)
