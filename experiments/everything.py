@@ -16,6 +16,7 @@ from datamodules import DataError
 from experiments.costs import Spent
 from experiments.files import write_text
 from experiments.launch import Launcher
+from experiments.listing import VERDICTS
 from experiments.options import setting_of
 from experiments.pages import TEMPLATES
 from experiments.plan import Planned, planned
@@ -41,7 +42,6 @@ PAPERS = {
     "dpcn": "Deep Pose Consensus Networks (Cha et al.)",
     "selfsup": "Self-supervised 3D Human Pose Estimation from a Single Image (Sosa and Hogg)",
 }
-VERDICTS = ("holds", "reversed", "undecided")
 
 
 @dataclass
@@ -166,6 +166,7 @@ class Everything:
                 claim["verdict"] for each in self.tables.values() for claim in each.claims
             ),
             "cost": self._cost(),
+            "every_verdict": VERDICTS,
             "confidence": confidence,
         }
         for name in ("index.html", "index.md"):

@@ -5,18 +5,23 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as RichTable
+from rich.text import Text
 
 from datamodules import DataError
+from experiments.claims import Verdict
 from experiments.code_version import code_version
 from experiments.costs import Cost, cost, rates
 from experiments.files import write_json
 from experiments.plan import Plan, plan
 from experiments.runs import Setting
 from experiments.tables import Table, Training, load_table, table_names
+
+VERDICTS = get_args(Verdict)
 
 
 def print_tables(setting: Setting, seeds: Sequence[int], results: Path, jobs: int) -> None:
@@ -30,26 +35,33 @@ def print_tables(setting: Setting, seeds: Sequence[int], results: Path, jobs: in
         results: where they are.
         jobs: runs at once.
     """
-    listed = RichTable("table", "what", "runs", "done", "epochs left", "time left", "verdicts")
-    timed, runs = rates(results), []
+    listed = RichTable(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    listed.add_column("table", no_wrap=True)
+    listed.add_column("what")
+    for head in ("runs", "done", "epochs left", "time left", "claims"):
+        listed.add_column(head, justify="right", no_wrap=True)
+    timed, runs, refused = rates(results), [], {}
     for name in table_names():
         table = load_table(name)
+        title = Text(table.title, no_wrap=True, overflow="ellipsis")
         try:
             own = recall(table, setting, results).runs(seeds, results)
         except DataError as error:
-            listed.add_row(name, table.title, "-", "", "", "", f"[dim]{error}[/]")
+            refused[name] = str(error)
+            listed.add_row(name, title, "-")
             continue
         runs += own
-        held = cost(own, timed)
-        listed.add_row(name, table.title, *_cells(held, jobs), _verdicts(results / name, setting))
-    all_ = cost(runs, timed)
-    listed.add_row("all", "shared runs counted once", *_cells(all_, jobs), "", style="bold")
+        cells = [*_cells(cost(own, timed), jobs), _counts(results / name, setting)]
+        listed.add_row(name, title, *cells)
+    listed.add_row("all", "shared runs once", *_cells(cost(runs, timed), jobs), style="bold")
     console = Console()
     console.print(listed)
+    for name, why in refused.items():
+        console.print(f"{name} cannot be run: {why}", highlight=False)
     said = f"DATA={setting.data} PRESET={setting.preset} SEEDS={','.join(map(str, seeds))}"
     console.print(
-        f"{said}, {jobs} runs at once, timed on this machine. A ?: without runs of a kind that was "
-        "not timed yet.",
+        f"{said}, {jobs} runs at once, timed on this machine; a ? is for runs of a kind that was "
+        f"not timed yet. Claims: {', '.join(VERDICTS)}.",
         highlight=False,
     )
 
@@ -67,18 +79,16 @@ def time_left(held: Cost, jobs: int) -> str:
     return known + (" ?" if held.untimed else "")
 
 
-def _verdicts(folder: Path, setting: Setting) -> str:
-    """Of the last report, where it is of this setting."""
+def _counts(folder: Path, setting: Setting) -> str:
+    """Claims by verdict in the last report, where it is of this data and preset."""
     path = folder / "table.json"
     if not path.exists():
         return ""
     held = json.loads(path.read_text())
     if (held["preset"], held["data"]["source"]) != (setting.preset, Path(setting.data).name):
-        return f"[dim]of {held['data']['source']}, {held['preset']}[/]"
+        return ""
     verdicts = [claim["verdict"] for claim in held["claims"]]
-    counts = {verdict: verdicts.count(verdict) for verdict in ("holds", "reversed", "undecided")}
-    said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
-    return said if held["complete"] else f"begun: {said}"
+    return " ".join(str(verdicts.count(verdict)) for verdict in VERDICTS)
 
 
 def recall(table: Table, setting: Setting, results: Path) -> Plan:

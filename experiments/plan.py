@@ -95,7 +95,7 @@ def plan(table: Table, setting: Setting) -> tuple[Plan, PoseSequences, PoseSeque
         The plan, the data that most of its rows run on, and what they are tested on beside.
 
     Raises:
-        DataError: wrong data or options, or none that serve a row.
+        DataError: wrong data, or none that serve a row.
     """
     data, skipped = load_rows(table, setting)
     if not data:
@@ -113,10 +113,6 @@ def plan(table: Table, setting: Setting) -> tuple[Plan, PoseSequences, PoseSeque
         {row: possible_trainings(table, row, setting) for row in data},
         skipped,
     )
-    for run in held.runs([0], Path()):
-        for test in run.tests.values():
-            if test.protocol != TRAINING:
-                _check(tuple(run.test_args(test)))
     plain = [row for row in data if not table.rows[row].source]
     return held, data[(plain or [*data])[0]], other
 
@@ -131,10 +127,15 @@ def planned(table: Table, setting: Setting, seeds: Sequence[int], results: Path)
         results: the folder that `runs` lies in.
 
     Raises:
-        DataError: see `plan`.
+        DataError: see `plan`, or wrong options of a measurement.
     """
     held, data, other = plan(table, setting)
-    return Planned(held, seeds, held.runs(seeds, results), data, other)
+    runs = held.runs(seeds, results)
+    for run in runs:
+        for test in run.tests.values():
+            if test.protocol != TRAINING:
+                _check(tuple(run.test_args(test)))
+    return Planned(held, seeds, runs, data, other)
 
 
 def load_rows(table: Table, setting: Setting) -> tuple[dict[str, PoseSequences], dict[str, str]]:

@@ -25,8 +25,8 @@ def listed(results, *args):
     with redirect_stdout(StringIO()) as printed, pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", "240")
         reproduce.main(["--list", f"--results={results}", "--seeds=0,1", "--jobs=2", *args])
-    lines = [re.split(r"\s*│\s*", line)[1:-1] for line in printed.getvalue().splitlines()]
-    return {name: told for name, _, *told in (line for line in lines if line)}
+    lines = [re.split(r"\s{2,}", line.strip()) for line in printed.getvalue().splitlines()]
+    return {name: told[1:] for name, *told in lines}
 
 
 def test_before_anything_is_run_the_epochs_are_known_and_the_time_is_not(tiny, monkeypatch):
@@ -40,8 +40,8 @@ def test_before_anything_is_run_the_epochs_are_known_and_the_time_is_not(tiny, m
     assert first["srnet-second"][:4] == ["4", "0", "8", "0.0 min ?"]
     # SR is in both
     assert first["all"][:4] == ["6", "0", "12", "0.0 min ?"]
-    assert first["rie-other"][0] == "-"
-    assert "acts 'Swimming'" in first["rie-other"][4]
+    assert first["rie-other"] == ["-"]
+    assert any("rie-other cannot be run: " in said and "acts 'Swimming'" in said for said in first)
 
 
 def test_what_is_done_and_what_the_rest_takes(tiny, monkeypatch):
@@ -53,14 +53,14 @@ def test_what_is_done_and_what_the_rest_takes(tiny, monkeypatch):
     assert half["all"][:3] == ["6", "3", "6"]
     assert re.fullmatch(r"\d+\.\d min", half["all"][3])
     # the page is of one seed; the list is of two
-    assert re.search("[123] (holds|reversed|undecided)", half["srnet-first"][4])
+    assert sorted(half["srnet-first"][4].split()) == ["0", "0", "1"]
     spent = [json.loads(path.read_text()) for path in results.glob("runs/*/seconds.json")]
     assert [each["epochs"] for each in spent] == [2, 2, 2]
     assert min(min(each["training"], each["rest"]) for each in spent) > 0
-    assert listed(results, "--seeds=0")["all"][:4] == ["3", "3", "0", ""]
+    assert listed(results, "--seeds=0")["all"] == ["3", "3", "0"]
     other = listed(results, "--preset=paper")
     assert other["all"][1] == "0"
-    assert "of synthetic, quick" in other["srnet-first"][4]
+    assert len(other["srnet-first"]) == 4
 
 
 def test_a_changed_table_or_config_is_planned_anew(tiny, monkeypatch):
