@@ -19,8 +19,8 @@ SOURCES = {
     "3dhp": ("root",),
 }
 PRESETS = (QUICK, "paper", SMOKE)
-# of every take of generated motion under the smoke preset; two of them have pictures
-SMOKE_FRAMES = 60
+# of every take of generated motion under the smoke preset; the first has a picture
+SMOKE_FRAMES = 10
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,6 @@ from datamodules.sources.source import Source
 from experiments import listing, reproduce
 from experiments.costs import Cost, Spent, cost, rates
 from experiments.listing import recall, time_left
-from experiments.options import SMOKE_FRAMES
 from experiments.runs import Run, Setting
 from experiments.tables import load_table
 from tests.experiments.conftest import make_up
@@ -133,7 +132,6 @@ def test_a_smoke_report_says_that_its_figures_mean_nothing(tiny, monkeypatch):
     monkeypatch.setattr("experiments.options.SMOKE_FRAMES", 5)
     make_up(tiny, monkeypatch, **{"srnet-first": TABLES["srnet-first"]})
     results = tiny / "results"
-    assert SMOKE_FRAMES > 50, "of sequences of which every 50th frame has a picture"
     assert run(results, "--preset=smoke", "--jobs=1") == 0
     pages = [*results.glob("*/index.html"), *results.glob("*/table.md"), *results.glob("index.*")]
     assert len(pages) == 4
