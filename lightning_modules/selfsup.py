@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from lightning_modules.keypoint_controls import KeypointControls
 from lightning_modules.lift_only import LiftOnly, Part, adam
 from lightning_modules.networks.crops import crop_to_screen, screen_to_crop
 from lightning_modules.networks.image_to_skeleton import (
@@ -20,7 +21,6 @@ from lightning_modules.networks.patch_discriminator import (
     lsgan_loss,
 )
 from lightning_modules.networks.skeleton_images import draw_skeletons
-from metrics.joint_mean import JointMean
 
 # of the gradient's norm, as in KeypointGAN
 CLIP = 1.0
@@ -48,6 +48,9 @@ class SelfSup(LiftOnly):
         discriminator_width: channels of the discriminator's first layer.
         scales: of the image that the discriminator sees, each half the one before.
         sigma: of the drawn bones, see `networks.skeleton_images.draw_skeletons`.
+        right_brightness: of the right limbs in drawn skeletons, that of the left ones being 1, as
+            that of all is in KeypointGAN. Drawings alike on both sides leave Omega to guess which
+            is which, and what it cannot guess it finds halfway between.
         pool: skeleton images that the discriminator may meet again.
         adversarial_weight: of the discriminator's judgement on the skeleton images (L_D).
         regressor_weight: of finding the prior's joints in their drawings (L_Omega).
@@ -62,6 +65,7 @@ class SelfSup(LiftOnly):
     """
 
     points: Tensor
+    brightness: Tensor
 
     def __init__(
         self,
@@ -71,6 +75,7 @@ class SelfSup(LiftOnly):
         discriminator_width: int = 64,
         scales: int = 3,
         sigma: float = 0.2,
+        right_brightness: float = 1.0,
         pool: int = 50,
         adversarial_weight: float = 10.0,
         regressor_weight: float = 0.9,
@@ -100,14 +105,12 @@ class SelfSup(LiftOnly):
         self.discriminator.check(image_size)
         self.painter = SkeletonEncoder(image_width, channels=4, outputs=3)
         self.pool = ImagePool((1, image_size, image_size), pool)
+        self.estimates = KeypointControls(joints)
         self.register_buffer("points", torch.zeros(joints, 2))
-
-    def setup(self, stage: str) -> None:
-        """Make the metrics and, for a fit of the flow, measure the prior."""
-        super().setup(stage)
-        names = ("keypoint_error", "keypoint_error_other", "keypoint_error_mean")
-        joints = len(self.skeleton.joints)
-        self.estimates = nn.ModuleDict({name: JointMean(joints) for name in names})
+        ends = torch.tensor([end for _, end in self.skeleton.bones])
+        right = torch.isin(ends, torch.tensor(self.skeleton.right))
+        brightness = torch.where(right, right_brightness, 1.0)
+        self.register_buffer("brightness", brightness, persistent=False)
 
     def measure(self, datamodule: Any) -> None:  # noqa: ANN401
         """Take from the prior what LiftOnly does, and its mean 2D pose in a crop."""
@@ -170,7 +173,7 @@ class SelfSup(LiftOnly):
 
     def draw(self, points: Tensor) -> Tensor:
         """Skeleton images (B, 1, S, S) of places (B, J, 2) in [-1, 1] of the crop."""
-        return draw_skeletons(points, self.bones, self.image_size, self.sigma)
+        return draw_skeletons(points, self.bones, self.image_size, self.sigma, self.brightness)
 
     def prior_points(self, batch: dict[str, Tensor]) -> Tensor:
         """The prior's 2D poses (B, J, 2) in [-1, 1] of crops around them."""
@@ -194,7 +197,7 @@ class SelfSup(LiftOnly):
         return {**batch, "keypoints": keypoints, "true": true, "skeleton_image": drawn}
 
     def evaluate(self, batch: dict[str, Tensor]) -> Tensor | None:
-        """Add a batch to the errors in 3D, and to those of the 2D estimates.
+        """Add a batch to the errors in 3D, and to those of the 2D estimates."""Add a batch to the errors in 3D, and to those of the 2D estimates.
 
         `keypoint_error` is a percentage of the crop's side, as are that of the prior's mean pose
         (`_mean`) and that from another frame's pose (`_other`).
@@ -206,10 +209,7 @@ class SelfSup(LiftOnly):
         found = screen_to_crop(batch["keypoints"][:, 0], crop)
         truth = screen_to_crop(batch["true"], crop)
         other = screen_to_crop(batch["other_keypoints"], batch["other_crop"])
-        guesses = {"": found - truth, "_other": found - other, "_mean": self.points - truth}
-        for name, away in guesses.items():
-            metric = self.estimates[f"keypoint_error{name}"]
-            metric.update(100 * away.norm(dim=-1), batch["visible"])  # type: ignore[operator]
+        self.estimates.update(found, truth, other, self.points, batch["visible"])
         return predicted
 
     def log_errors(self, stage: str) -> None:
@@ -217,9 +217,8 @@ class SelfSup(LiftOnly):
         super().log_errors(stage)
         if self.part == "flow":
             return
-        for name, metric in self.estimates.items():
-            self.log(f"{stage}/{name}", metric.compute())  # type: ignore[operator]
-            metric.reset()  # type: ignore[operator]
+        for name, figure in self.estimates.compute().items():
+            self.log(f"{stage}/{name}", figure)
 
     def on_train_epoch_end(self) -> None:
         """Let the rates of generator and discriminator decay; Lightning does so for one alone."""

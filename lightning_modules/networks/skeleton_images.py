@@ -15,7 +15,13 @@ def cell_centres(count: int, like: Tensor) -> Tensor:
     return (2 * numbers + 1) / count - 1
 
 
-def draw_skeletons(points: Tensor, bones: Tensor, size: int, sigma: float = 0.2) -> Tensor:
+def draw_skeletons(
+    points: Tensor,
+    bones: Tensor,
+    size: int,
+    sigma: float = 0.2,
+    brightness: Tensor | None = None,
+) -> Tensor:
     """Draw poses as skeleton images, differentiably: beta of KeypointGAN, which SelfSup takes over.
 
     A pixel at distance d from the nearest bone, a segment, is 2 exp(-sqrt(d^2 + 1e-6) / sigma^2)
@@ -37,6 +43,8 @@ def draw_skeletons(points: Tensor, bones: Tensor, size: int, sigma: float = 0.2)
         bones: (K, 2) int64, the joints at both ends of every bone.
         size: pixels of an image's side, S.
         sigma: its square is the distance over which lines fade to 1 / e, in half sides.
+        brightness: (K,) of every bone, which its pixels are multiplied by before they are taken to
+            [-1, 1]; 1 when not given, as in KeypointGAN.
 
     Returns:
         (B, 1, S, S), -1 away from bones and 0.95 on them for a sigma of 0.2.
@@ -49,7 +57,10 @@ def draw_skeletons(points: Tensor, bones: Tensor, size: int, sigma: float = 0.2)
             each[..., axis].gather(1, nearest.flatten(1)).view_as(share) for each in (starts, ends)
         )
         squared = squared + (place - start - share * (end - start)).square()
-    return (2 * (-(squared + ON_BONE).sqrt() / sigma**2).exp() - 1)[:, None]
+    drawn = (-(squared + ON_BONE).sqrt() / sigma**2).exp()
+    if brightness is not None:
+        drawn = drawn * brightness[nearest]
+    return (2 * drawn - 1)[:, None]
 
 
 def _pixels(size: int, like: Tensor) -> tuple[Tensor, Tensor]:

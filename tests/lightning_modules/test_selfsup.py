@@ -112,6 +112,19 @@ def test_a_term_teaches_its_own_networks(motion, term, networks):
     assert parts(gradients(model, loss)) == networks
 
 
+def test_dimmer_right_limbs_tell_the_sides_apart():
+    points = torch.rand(2, 17, 2, generator=torch.Generator().manual_seed(0)) - 0.5
+    plain, shaded = SelfSup(**SMALL), SelfSup(**SMALL, right_brightness=0.5)
+    swapped = points[:, plain.skeleton.mirror]
+    # the same lines with the sides' names exchanged
+    torch.testing.assert_close(plain.draw(points), plain.draw(swapped))
+    assert (shaded.draw(points) - shaded.draw(swapped)).abs().max() > 0.2
+    names = [plain.skeleton.joints[end] for _, end in plain.skeleton.bones]
+    assert [value < 1 for value in shaded.brightness] == [
+        name.startswith("right") for name in names
+    ]
+
+
 def test_omega_may_learn_before_the_rest(motion):
     torch.manual_seed(0)
     model = SelfSup(**SMALL, part="flow", regressor_first=True, lr=0.01)

@@ -105,3 +105,13 @@ def test_x_points_to_the_right_and_y_down():
 
 def test_no_poses_give_no_pictures():
     assert draw_skeletons(torch.empty(0, 17, 2), BONES, 16).shape == (0, 1, 16, 16)
+
+
+def test_a_bone_is_as_bright_as_told():
+    # two bones apart: each lights its own half
+    points = torch.tensor([[[-0.5, -0.8], [-0.5, 0.8], [0.5, -0.8], [0.5, 0.8]]])
+    bones = torch.tensor([[0, 1], [2, 3]])
+    plain = draw_skeletons(points, bones, 16)
+    shaded = draw_skeletons(points, bones, 16, brightness=torch.tensor([1.0, 0.25]))
+    torch.testing.assert_close(shaded[..., :8], plain[..., :8])
+    torch.testing.assert_close(shaded[..., 8:] + 1, (plain[..., 8:] + 1) / 4)
