@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from datamodules import DataError
 from experiments.costs import Spent
@@ -21,14 +22,7 @@ from experiments.options import setting_of
 from experiments.pages import TEMPLATES
 from experiments.plan import Planned, planned
 from experiments.report import confidence, headline, write_report
-from experiments.reproduce import (
-    add_run_options,
-    execute,
-    jobs_of,
-    launched,
-    ready,
-    stoppable,
-)
+from experiments.reproduce import add_run_options, execute, jobs_of, launched, ready, stoppable
 from experiments.runs import SMOKE, Run, Setting
 from experiments.shard import ALL, Shard
 from experiments.tables import Table, load_table, table_names
@@ -192,10 +186,12 @@ class Everything:
             self.write()
 
     def _on_failure(self, run: Run, error: Exception) -> None:
-        why = str(error) if isinstance(error, DataError | RuntimeError) else _named(error)
+        # what a worker has raised comes as a RuntimeError, told there
+        told = isinstance(error, DataError | RuntimeError)
+        why = str(error) if told else _told(error)
         self.tables[run.table.name].failed[run.row] = why
-        name = f"{run.table.name}, {run.row}, seed {run.seed}"
-        self.console.print(f"[red]failed[/] {name}: {why}", highlight=False)
+        name = escape(f"{run.table.name}, {run.row}, seed {run.seed}: {why}")
+        self.console.print(f"[red]failed[/] {name}", highlight=False)
         self._on_done(run)
 
     def _finish(self, progress: Progress) -> None:
@@ -221,10 +217,6 @@ class Everything:
 
 def _told(error: Exception) -> str:
     traceback.print_exception(error)
-    return _named(error)
-
-
-def _named(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -57,7 +58,7 @@ def print_tables(setting: Setting, seeds: Sequence[int], results: Path, jobs: in
     console = Console()
     console.print(listed)
     for name, why in refused.items():
-        console.print(f"{name} cannot be run: {why}", highlight=False)
+        console.print(f"{name} cannot be run: {escape(why)}", highlight=False)
     said = f"DATA={setting.data} PRESET={setting.preset} SEEDS={','.join(map(str, seeds))}"
     console.print(
         f"{said}, {jobs} runs at once, timed on this machine; a ? is for runs of a kind that was "
