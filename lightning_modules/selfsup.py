@@ -197,11 +197,7 @@ class SelfSup(LiftOnly):
         return {**batch, "keypoints": keypoints, "true": true, "skeleton_image": drawn}
 
     def evaluate(self, batch: dict[str, Tensor]) -> Tensor | None:
-        """Add a batch to the errors in 3D, and to those of the 2D estimates."""Add a batch to the errors in 3D, and to those of the 2D estimates.
-
-        `keypoint_error` is a percentage of the crop's side, as are that of the prior's mean pose
-        (`_mean`) and that from another frame's pose (`_other`).
-        """
+        """Add a batch to the errors in 3D, and to those of the 2D estimates."""
         if self.part == "flow":
             return None
         predicted = super().evaluate(batch)
