@@ -21,7 +21,7 @@ from experiments.listing import VERDICTS
 from experiments.options import setting_of
 from experiments.pages import TEMPLATES
 from experiments.plan import Planned, planned
-from experiments.report import confidence, headline, write_report
+from experiments.report import confidence, grids, headline, write_report
 from experiments.reproduce import add_run_options, execute, jobs_of, launched, ready, stoppable
 from experiments.runs import SMOKE, Run, Setting
 from experiments.shard import ALL, Shard
@@ -69,7 +69,7 @@ class Progress:
             return "incomplete"
         if self.contents:
             return "complete"
-        return f"{self.left} runs left"
+        return "under way"
 
     @property
     def claims(self) -> list[dict[str, Any]]:
@@ -156,12 +156,14 @@ class Everything:
             "smoke": self.setting.preset == SMOKE,
             "papers": {PAPERS.get(key, key): tables for key, tables in papers.items()},
             "states": Counter(each.state for each in self.tables.values()),
+            "left": sum(each.left for each in self.tables.values()),
             "verdicts": Counter(
                 claim["verdict"] for each in self.tables.values() for claim in each.claims
             ),
             "cost": self._cost(),
             "every_verdict": VERDICTS,
             "confidence": confidence,
+            "grids": grids,
         }
         for name in ("index.html", "index.md"):
             template = TEMPLATES.get_template(f"everything.{name.split('.')[1]}.jinja")

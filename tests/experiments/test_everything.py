@@ -56,7 +56,8 @@ def test_all_tables_share_their_runs_and_one_that_is_refused_stops_none(whole):
 
 
 def test_the_page_says_of_every_table_what_stands_and_what_could_not_be_run(whole):
-    for page in pages_of(whole):
+    html, markdown = pages_of(whole)
+    for page in (html, markdown):
         text = unescape(re.sub(r"<[^>]+>|\s+", " ", page))
         assert "acts 'Swimming'" in text
         assert "CPN: needs h36m, keypoints=x" in text
@@ -64,12 +65,13 @@ def test_the_page_says_of_every_table_what_stands_and_what_could_not_be_run(whol
         assert text.index("Relative Information Encoding") < text.index("Split-and-Recombine")
         for name in tables_of(whole / "results"):
             contents = json.loads((whole / f"results/{name}/table.json").read_text())
+            for column in contents["cells"]["SR" if name == "srnet-first" else "Ours"].values():
+                assert page is markdown or f"{column['mean']:.1f} ± {column['std']:.1f}" in text
             (claim,) = contents["claims"]
             assert claim["text"] in text
             assert f"1 {claim['verdict']}" in text
             if claim["confidence"] is not None:
                 assert confidence(claim) in text
-    html, markdown = pages_of(whole)
     for link in re.findall(r'href="([^"#]+/[^"]+)"', html) + re.findall(r"\]\((.+?)\)", markdown):
         assert (whole / "results" / link).exists()
     assert 'href="srnet-first/index.html"' in html
