@@ -55,7 +55,8 @@ class SelfSup(LiftOnly):
         adversarial_weight: of the discriminator's judgement on the skeleton images (L_D).
         regressor_weight: of finding the prior's joints in their drawings (L_Omega).
         redrawing_weight: of a skeleton image's distance from the drawing of its joints.
-        reconstruction_weight: of the painted picture's distance from the picture.
+        reconstruction_weight: of the painted picture's distance from the picture; 50 times the
+            discriminator's, where pix2pix (Isola et al., CVPR 2017) has 100.
         regressor_first: train Omega with the flow, before the rest, too. The supplement trains it
             from scratch with the rest; KeypointGAN begins with a trained one.
         kwargs: of LiftOnly.
@@ -80,7 +81,7 @@ class SelfSup(LiftOnly):
         adversarial_weight: float = 10.0,
         regressor_weight: float = 0.9,
         redrawing_weight: float = 0.1,
-        reconstruction_weight: float = 10.0,
+        reconstruction_weight: float = 500.0,
         regressor_first: bool = False,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
