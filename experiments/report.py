@@ -31,7 +31,7 @@ def headline(contents: dict[str, Any]) -> str:
     if (ranks := contents["ranks"]) > 1:
         ran += f" Trained on {ranks} ranks, each with the preset's batches."
     if preset == SMOKE:
-        return f"{ran} A few steps of training: the figures and verdicts mean nothing."
+        return f"{ran} A few steps of training: the figures mean nothing and decide nothing."
     if not contents["paper"]["source"]:
         return ran
     if contents["comparable"]:

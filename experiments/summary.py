@@ -12,7 +12,7 @@ import numpy as np
 from datamodules import PoseSequences
 from experiments.claims import TEST, Figures, judge
 from experiments.evidence import Evidence, over_seeds, total
-from experiments.runs import Run, Setting
+from experiments.runs import SMOKE, Run, Setting
 from experiments.tables import Curve, Table
 
 
@@ -44,6 +44,8 @@ def summarise(
         for column in table.columns
         if not any(len(figures[row][column].seeds) for row in figures)
     ]
+    # a few steps of training decide nothing
+    unjudged = {"verdict": "undecided", "confidence": None} if setting.preset == SMOKE else {}
     return {
         "table": table.name,
         "title": table.title,
@@ -71,7 +73,7 @@ def summarise(
         and setting.ranks == 1
         and (other is None or bool(other.scenes)),
         "higher": higher,
-        "claims": [judge(claim, figures, higher) for claim in table.claims],
+        "claims": [judge(claim, figures, higher) | unjudged for claim in table.claims],
         "test": TEST,
         "ruler": {"all": table.ruler} | {n: c.ruler for n, c in table.columns.items() if c.ruler},
         "curves": {
