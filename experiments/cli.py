@@ -20,6 +20,7 @@ import lightning_modules  # noqa: F401
 from datamodules import DataError, OwnKeypoints, PoseDataModule
 from experiments.checkpoints import check_checkpoint
 from experiments.code_version import STAGED_FIT, code_version
+from experiments.export import ExportingTrainer
 from experiments.last_loss import LastLoss
 from experiments.memory import keep_freed_memory
 from experiments.metrics_file import MetricsFile
@@ -55,6 +56,7 @@ class PoseCLI(LightningCLI):
         super().__init__(
             PoseLifter,
             PoseDataModule,
+            trainer_class=ExportingTrainer,
             subclass_mode_model=True,
             subclass_mode_data=True,
             seed_everything_default=0,
@@ -79,6 +81,11 @@ class PoseCLI(LightningCLI):
         """Stages; and the Subject Protocol on generated motion unless a config says otherwise."""
         parser.add_argument("--stages", type=list[Stage], default=[], help="chained fits")
         parser.set_defaults({"data": {"class_path": "datamodules.SubjectProtocol"}})
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Lightning's, and `export`."""
+        return {**LightningCLI.subcommands(), "export": {"model", "datamodule"}}
 
     def _prepare_subcommand_parser(
         self,
@@ -111,7 +118,7 @@ class PoseCLI(LightningCLI):
             super().instantiate_classes()
         except ValueError as error:
             raise DataError(str(error)) from error
-        if self.subcommand is not None:
+        if self.subcommand not in (None, "export"):
             # before Lightning makes a folder for the log
             self.datamodule.load(self.subcommand, self.model)
         if self.subcommand == "predict" and isinstance(self.datamodule, OwnKeypoints):

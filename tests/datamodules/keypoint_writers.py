@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 
+from datamodules.skeletons import H36M17
+
 COCO = (
     *("Nose", "LEye", "REye", "LEar", "REar", "LShoulder", "RShoulder", "LElbow", "RElbow"),
     *("LWrist", "RWrist", "LHip", "RHip", "LKnee", "RKnee", "LAnkle", "RAnkle"),
@@ -44,6 +46,36 @@ def swaying(frames, seed=0, at=(640, 380), size=300):
     body = np.array([_STANDING[name] for name in COCO]) + far * np.sin(time + phase)
     scores = rng.uniform(0.5, 0.98, (frames, 17, 1))
     return np.concatenate([np.array(at) + size * body, scores], axis=2).round(3)
+
+
+def as_h36m(poses):
+    """What (F, 17, 3) become, (F, 17, 2), as the docs say it."""
+    of = {name: poses[:, place, :2] for place, name in enumerate(COCO)}
+    shoulders = (of["LShoulder"] + of["RShoulder"]) / 2
+    eyes = (of["LEye"] + of["REye"]) / 2
+    face = (of["LEye"] + of["REye"] + of["LEar"] + of["REar"]) / 4
+    hip = (of["LHip"] + of["RHip"]) / 2
+    thorax = shoulders * 2 / 3 + of["Nose"] / 3
+    made = {
+        "hip": hip,
+        "thorax": thorax,
+        "spine": (hip + thorax) / 2,
+        "neck": shoulders / 4 + of["Nose"] * 3 / 4,
+        "head": face + eyes - of["Nose"],
+        "right_hip": of["RHip"],
+        "right_knee": of["RKnee"],
+        "right_foot": of["RAnkle"],
+        "left_hip": of["LHip"],
+        "left_knee": of["LKnee"],
+        "left_foot": of["LAnkle"],
+        "left_shoulder": of["LShoulder"],
+        "left_elbow": of["LElbow"],
+        "left_wrist": of["LWrist"],
+        "right_shoulder": of["RShoulder"],
+        "right_elbow": of["RElbow"],
+        "right_wrist": of["RWrist"],
+    }
+    return np.stack([made[name] for name in H36M17.joints], axis=1)
 
 
 def in_order(pose, names):

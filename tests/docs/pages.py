@@ -26,7 +26,7 @@ def commands(page):
         if not block["kind"] and "┃" not in block["text"]:
             for line in block["text"].replace("\\\n", " ").splitlines():
                 words = shlex.split(Template(line).safe_substitute(held), comments=True)
-                given, rest = _assignments([word for word in words if word != "export"])
+                given, rest = _assignments(words[1:] if words[:1] == ["export"] else words)
                 if rest:
                     yield {**held, **given}, rest
                 else:

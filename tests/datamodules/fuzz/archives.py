@@ -95,7 +95,7 @@ def change(held, rng, other=b""):
         return _change_zip(members, method, rng)
     number = int(rng.integers(len(members)))
     name, raw = members[number]
-    change_member = _change_pickle if level == "pickle" and b"\x80" in raw else _change_member
+    change_member = _change_pickle if level == "pickle" and b"'|O'" in raw else _change_member
     members[number] = name, change_member(raw, rng)
     return pack(members, method)
 

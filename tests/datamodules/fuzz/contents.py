@@ -110,7 +110,7 @@ def _values(array, rng):
         where = pick(rng, ("one", "one", "frame", "all", "scaled", "moved", "noise"))
         if array.size and where == "one":
             array[tuple(int(rng.integers(length)) for length in array.shape)] = number
-        elif array.size and where == "frame":
+        elif array.size and array.ndim and where == "frame":
             array[int(rng.integers(len(array)))] = number
         elif where == "all":
             array[...] = number
@@ -124,6 +124,7 @@ def _values(array, rng):
 
 
 def _shape(array, rng):
+    array = np.atleast_1d(array)
     fewer = [
         array[:-1],
         array[1:],

@@ -75,7 +75,7 @@ def _at(holder, key, rng):
         _fields(held, rng)
     elif isinstance(held, list) and held and rng.random() < 0.7:
         _items(holder, key, rng)
-    elif isinstance(held, int | float) and rng.random() < 0.8:
+    elif isinstance(held, int | float) and abs(held) < 1e300 and rng.random() < 0.8:
         near = (held + 0.25, held + 1, held - 3, held * 1.5, held * 2, -held, int(held), str(held))
         holder[key] = pick(rng, near if rng.random() < 0.6 else _NUMBERS)
     else:

@@ -12,7 +12,15 @@ from datamodules.sources.humaneva import HumanEva
 from datamodules.sources.mpi_inf_3dhp import MPIINF3DHP
 from datamodules.sources.pose_npz import PoseNpz
 from tests.datamodules.conftest import HUMAN36M_SUBJECTS, RECORDED, described, filmed, sway
-from tests.datamodules.fuzz import archives, image_targets, matlab, motion_text, plain, plain_motion
+from tests.datamodules.fuzz import (
+    archives,
+    image_targets,
+    keypoint_targets,
+    matlab,
+    motion_text,
+    plain,
+    plain_motion,
+)
 from tests.datamodules.fuzz.raw_bytes import pick
 from tests.datamodules.fuzz.target import Target
 from tests.datamodules.sources.conftest import (
@@ -224,4 +232,6 @@ TARGETS = {
     "mpii_json": image_targets.mpii(image_targets.change_annotations),
     "mpii_jpeg": image_targets.mpii(image_targets.change_picture),
     "human36m_images": image_targets.human36m_images(_human36m),
+    "own_npz": keypoint_targets.npz_target(),
+    **{f"own_{name}": keypoint_targets.json_target(name) for name in keypoint_targets.JSON},
 }

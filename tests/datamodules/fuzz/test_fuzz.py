@@ -27,6 +27,7 @@ FEW = {
     "amc": 30,
     "mpii_jpeg": 60,
     "human36m_images": 20,
+    **dict.fromkeys(("own_npz", "own_coco", "own_alphapose", "own_mmpose", "own_openpose"), 40),
 }
 
 
