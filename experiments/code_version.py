@@ -6,6 +6,7 @@ from functools import cache
 from hashlib import blake2b
 from importlib.util import find_spec
 from pathlib import Path
+from sysconfig import get_paths
 from typing import Any
 
 from datamodules.errors import DataError
@@ -14,6 +15,7 @@ _ROOT = Path(__file__).parent.parent
 # what trains a method beside its classes
 FIT = ("experiments.random_states",)
 STAGED_FIT = (*FIT, "experiments.stages")
+_INSTALLED = ("stdlib", "purelib", "platlib")
 _PACKAGES = ("lightning_modules", "datamodules", "metrics", "experiments")
 
 
@@ -22,7 +24,8 @@ def code_version(config: Any, modules: tuple[str, ...] = ()) -> str:  # noqa: AN
 
     A file uses those that it imports, inside functions too. Where it imports a name from a package,
     that is the file the name comes from, and nothing else that the package's `__init__` brings
-    along: those of the suite do nothing but import. Libraries are not followed.
+    along: those of the suite do nothing but import. Libraries are not followed: for a
+    class of theirs one file counts, which names it.
 
     Args:
         config: of a model, data or both; every `class_path` in it counts.
@@ -44,7 +47,8 @@ def used_files(classes: Sequence[str], modules: Sequence[str] = ()) -> dict[str,
     Raises:
         DataError: a class is in no module that there is.
     """
-    followed = {*_PACKAGES, *(named.split(".")[0] for named in classes)}
+    tops = {named.split(".")[0] for named in classes}
+    followed = {*_PACKAGES, *(top for top in tops if not _installed(top))}
     waiting = [*modules]
     for named in classes:
         package, _, name = named.rpartition(".")
@@ -62,6 +66,12 @@ def used_files(classes: Sequence[str], modules: Sequence[str] = ()) -> dict[str,
             if package.split(".")[0] in followed:
                 waiting.append(_origin(package, name) if name else package)
     return files
+
+
+def _installed(top: str) -> bool:
+    """Whether a package is Python's or has been installed, as libraries are."""
+    path, paths = _file(top), get_paths()
+    return path is not None and any(path.is_relative_to(paths[key]) for key in _INSTALLED)
 
 
 @cache
