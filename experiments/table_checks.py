@@ -119,9 +119,13 @@ def check_names(table: "Table", where: str) -> None:
     Raises:
         DataError: it does not.
     """
+    before: set[str] = set()
     for column, held in table.columns.items():
         place = f"{where}, column {column!r}"
         _among(held.mean, table.columns, "column", place)
+        if not before.issuperset(held.mean):
+            raise DataError(f"{place} is a mean of columns that must stand before it.")
+        before.add(column)
         if bool(held.mean) == bool(held.protocol):
             raise DataError(f"{place} needs a protocol and a metric, or the mean of columns.")
         if held.protocol and not held.metric:
@@ -132,7 +136,7 @@ def check_names(table: "Table", where: str) -> None:
         place = f"{where}, curve {name!r}"
         rows = [row for points in curve.lines.values() for row in points.values()]
         _among([*curve.rows, *rows], table.rows, "row", place)
-        columns = [*curve.columns.values(), *filter(None, [curve.column])]
+        columns = [*curve.columns.values(), *([curve.column] if curve.lines else [])]
         _among(columns, table.columns, "column", place)
     for number, claim in enumerate(table.claims, start=1):
         _check_claim(claim, table, f"{where}, claim {number}")
@@ -152,11 +156,23 @@ def _check_claim(claim: dict[str, Any], table: "Table", where: str) -> None:
             pairs = [part[key] for key in ("more", "less") if key in part]
             if any(not isinstance(pair, dict) or set(pair) != _PAIR for pair in pairs):
                 raise DataError(f"{where}: more and less each need better and worse.")
+            if not isinstance(part.get("limit", 0), int | float):
+                raise DataError(f"{where}: limit needs a number.")
             for key, names in [item for held in (part, *pairs) for item in held.items()]:
+                if key in (*_ROWS, *_COLUMNS):
+                    single = key in _PAIR and (kind, key) != ("orders", "worse")
+                    _check_form(names, single, f"{where} has {key}")
                 if key in _ROWS:
                     _among(names, table.rows, "row", where)
                 if key in _COLUMNS:
                     _among(names, table.columns, "column", where)
+
+
+def _check_form(names: Any, single: bool, where: str) -> None:  # noqa: ANN401
+    all_ = [names] if single else names
+    if not isinstance(all_, list) or not all_ or not all(isinstance(each, str) for each in all_):
+        needed = "one name" if single else "a list of names"
+        raise DataError(f"{where}: {names!r}, but {needed} is needed.")
 
 
 def _among(names: Any, known: Mapping[str, Any], kind: str, where: str) -> None:  # noqa: ANN401
