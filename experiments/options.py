@@ -6,7 +6,9 @@ from typing import Any
 
 import yaml
 
+from datamodules.errors import DataError
 from experiments.runs import CROSS_DATASET, QUICK, SMOKE, Setting
+from experiments.table_checks import read_yaml
 from experiments.tables import CONFIGS
 
 # what a source needs to be told
@@ -46,6 +48,8 @@ def setting_of(parser: argparse.ArgumentParser, options: argparse.Namespace) -> 
         other.setdefault("init_args", {}).update(
             _source(parser, options, options.test_data, "test_")
         )
+    elif options.test_root or options.test_name:
+        parser.error("--test-root and --test-name go with --test-data")
     if options.images and options.data != "h36m":
         parser.error(f"--images is not needed for {options.data}")
     if options.preset == SMOKE:
@@ -80,6 +84,13 @@ def _source(
 def _data(text: str) -> str:
     """The name of a source, or the path of a user's own config, without its `.yaml`."""
     if text.endswith(".yaml") and Path(text).exists():
+        try:
+            read_yaml(Path(text))["data"]["init_args"]["source"]["class_path"]
+        except DataError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+        except (KeyError, TypeError) as error:
+            lacking = f"{text} lacks data.init_args.source.class_path: see docs/adding/data_set.md"
+            raise argparse.ArgumentTypeError(lacking) from error
         return str(Path(text).resolve().with_suffix(""))
     if text not in SOURCES:
         known = ", ".join(SOURCES)
@@ -88,4 +99,7 @@ def _data(text: str) -> str:
 
 
 def _seeds(text: str) -> list[int]:
-    return [int(seed) for seed in text.split(",")]
+    named = text.split(",")
+    if not all(seed.isdecimal() for seed in named) or len({*map(int, named)}) < len(named):
+        raise argparse.ArgumentTypeError(f"{text}: give different whole numbers, such as 0,1,2")
+    return [int(seed) for seed in named]

@@ -17,7 +17,7 @@ import torch
 from datamodules import DataError
 from experiments import reproduce
 from experiments.runs import Run
-from experiments.tables import Measurement, load_table
+from experiments.tables import CONFIGS, Measurement, load_table
 from lightning_modules import PoseLifter
 from tests.experiments.conftest import make_tiny, make_up, run, times
 
@@ -275,7 +275,11 @@ def test_what_goes_wrong_in_a_worker_is_told(short, monkeypatch, capsys):
         (["srnet-table2", "--data=synthetic", "--root=."], "--root is not needed"),
         (["dpcn-table5", "--images=."], "--images is not needed for synthetic"),
         (["dpcn-table5", "--data=h36m", "--root=nowhere"], "--images (IMAGES=dir)"),
-        (["srnet-table2", "--seeds=one"], "--seeds"),
+        (["srnet-table2", "--seeds=one"], "different whole numbers"),
+        (["srnet-table2", "--seeds=0,0"], "different whole numbers"),
+        (["srnet-table2", "--test-root=."], "go with --test-data"),
+        (["srnet-table2", f"--data={CONFIGS}/presets/smoke.yaml"], "lacks data.init_args.source"),
+        (["srnet-table2", f"--test-data={CONFIGS}/presets/smoke.yaml"], "lacks data.init_args"),
     ],
 )
 def test_a_mistake_is_told_in_one_sentence(args, words, tiny, capsys):
