@@ -51,7 +51,10 @@ class Launcher:
     """
 
     def __init__(self, command: str, environment: Mapping[str, str], folder: Path) -> None:
-        self.command = shlex.split(command)
+        try:
+            self.command = shlex.split(command)
+        except ValueError as error:
+            raise DataError(f"{command} is no command: {error}.") from error
         torchrun = any(Path(word).name == "torchrun" for word in self.command)
         if torchrun and not {"--no-python", "--no_python"} & {*self.command}:
             raise DataError(f"{command} takes scripts alone: add --no-python.")

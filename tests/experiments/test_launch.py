@@ -286,6 +286,7 @@ def test_a_table_s_trainings_are_launched(chained, monkeypatch, capsys):
     [
         ("false", ["false", "exit code 1", "results/launch.log"]),
         ("nowhere -n 2", ["nowhere does not start"]),
+        ("srun '-n 2", ["srun '-n 2 is no command: No closing quotation."]),
         ("torchrun --nproc-per-node 2", ["--no-python"]),
         ("echo", ["starts 0 processes"]),
         (TWICE, ["starts 2 processes"]),
