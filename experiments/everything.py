@@ -136,7 +136,7 @@ class Everything:
                 if not progress.left:
                     self._finish(progress)
         self.write()
-        own = {run.folder for run in shard.of({run.folder: run for run in runs}.values())}
+        own = shard.of(dict.fromkeys(run.folder for run in runs))
         todo = [run for run in todo if run.folder in own]
         execute(todo, jobs, self.console, self._on_done, self._on_failure, launcher)
         return not any(each.failed or each.broken for each in self.tables.values())
@@ -201,8 +201,7 @@ class Everything:
         assert held
         try:
             contents = held.contents(progress.failed)
-            done = [run for run in held.runs if not run.missing]
-            write_report(self.results / name, contents, done, held.data.skeleton)
+            write_report(self.results / name, contents, held.runs, held.data.skeleton)
         except Exception as error:
             progress.broken = _told(error)
         else:

@@ -74,9 +74,9 @@ def reproduce(
     console.print(f"[bold]{table.title}[/] on {on}, preset {setting.preset}")
     done = sum(not run.missing for run in held.runs)
     console.print(f"{len(held.runs)} runs, {done} of them done already", highlight=False)
-    # rows that are the same run are run once
-    own = shard.of({run.folder: run for run in held.runs}.values())
-    execute([run for run in own if run.missing], jobs, console, lambda _: None, launcher=launcher)
+    own = shard.of(dict.fromkeys(run.folder for run in held.runs))
+    todo = [run for run in held.runs if run.missing and run.folder in own]
+    execute(todo, jobs, console, lambda _: None, launcher=launcher)
     contents = held.contents()
     if contents["complete"]:
         write_report(results / table.name, contents, held.runs, held.data.skeleton)

@@ -129,6 +129,17 @@ def test_a_run_that_fails_is_recorded_and_the_rest_goes_on(three, monkeypatch, c
     assert "failed" not in "".join(pages_of(three))
 
 
+def test_where_all_runs_fail_the_pages_say_why(three, monkeypatch):
+    def failing(self, callbacks):
+        raise DataError("These data are wrong.")
+
+    monkeypatch.setattr(Run, "execute", failing)
+    assert run(three / "results", *SEEDS, "--jobs=1") == 1
+    for page in pages_of(three):
+        assert "These data are wrong." in page
+        assert "Error:" not in page
+
+
 def test_a_mistake_of_the_suite_in_one_table_stops_no_other(three, monkeypatch, capfd):
     plan = everything.planned
 
