@@ -19,7 +19,7 @@ from experiments.code_version import code_version
 from experiments.costs import Cost, cost, rates
 from experiments.files import write_json
 from experiments.plan import Plan, plan
-from experiments.runs import Setting
+from experiments.runs import CROSS_DATASET, Setting
 from experiments.tables import Table, Training, load_table, table_names
 
 VERDICTS = get_args(Verdict)
@@ -132,7 +132,8 @@ def _key(table: Table, setting: Setting) -> str:
     held = setting.other or {}
     said: list[Any] = [repr((table, setting))]
     for name, row in table.rows.items():
-        for protocol in ("subject", *(training.protocol for training in table.trainings(name))):
+        trainings = [training.protocol for training in table.trainings(name)]
+        for protocol in ("subject", CROSS_DATASET, *trainings):
             config = setting.config(row, protocol)
             said += [config, code_version([config["model"], config["data"], held])]
     roots = dict(setting.source_args).get("root"), held.get("init_args", {}).get("root")
