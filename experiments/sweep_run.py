@@ -64,7 +64,7 @@ def main(args: Sequence[str] | None = None) -> None:
             run_fit(sweep, setting, options.results, given)
         else:
             setting, launcher = launched(setting, options, environment)
-            run_cell(Cell.named(options.cell), setting, options.results, launcher)
+            run_cell(Cell.named(options.cell or ""), setting, options.results, launcher)
 
 
 if __name__ == "__main__":
