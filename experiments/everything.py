@@ -139,6 +139,13 @@ class Everything:
         own = shard.of(dict.fromkeys(run.folder for run in runs))
         todo = [run for run in todo if run.folder in own]
         execute(todo, jobs, self.console, self._on_done, self._on_failure, launcher)
+        # those whose last run was another shard's
+        for progress in self.tables.values():
+            its = progress.planned.runs if progress.planned else ()
+            if progress.left and not any(run.missing for run in its):
+                progress.left = 0
+                self._finish(progress)
+        self.write()
         return not any(each.failed or each.broken for each in self.tables.values())
 
     def write(self) -> None:

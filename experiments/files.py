@@ -18,8 +18,11 @@ def write_whole(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     # other machines, too, may write it
     draft = path.with_name(f".{gethostname()}-{os.getpid()}.{path.name}")
-    yield draft
-    draft.replace(path)
+    try:
+        yield draft
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -74,14 +74,15 @@ class Planned:
         Args:
             failed: row of which a run has failed -> why.
         """
-        skipped, runs = dict(self.plan.skipped), self.runs
+        skipped, runs, seeds = dict(self.plan.skipped), self.runs, self.seeds
         if failed:
             by_row = {row: self._seeds_done(row) for row in self.plan.fingerprints}
-            common = set.intersection(*[seeds for seeds in by_row.values() if seeds] or [set()])
+            common = set.intersection(*[done for done in by_row.values() if done] or [set()])
+            seeds = [seed for seed in self.seeds if seed in common]
             skipped |= {row: why for row, why in failed.items() if not by_row[row]}
             runs = [run for run in runs if run.missing or run.seed in common]
         table, setting = self.plan.table, self.plan.setting
-        return summarise(table, setting, self.seeds, runs, self.data, self.other, skipped)
+        return summarise(table, setting, seeds, runs, self.data, self.other, skipped)
 
     def _seeds_done(self, row: str) -> set[int]:
         own = [run for run in self.runs if run.row == row]

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache, cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -196,7 +196,9 @@ class Run:
         return Details.load(path) if path.exists() else None
 
     def _details(self, test: str) -> Path:
-        return self.folder / f"details-{_digest(test, size=5)}.npz"
+        # of another layout they are not read
+        layout = [field.name for field in fields(Details)]
+        return self.folder / f"details-{_digest((test, layout), size=5)}.npz"
 
     def test_args(self, measurement: Measurement) -> list[str]:
         """The command line of a measurement."""

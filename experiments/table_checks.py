@@ -158,6 +158,9 @@ def _check_claim(claim: dict[str, Any], table: "Table", where: str) -> None:
                 raise DataError(f"{where}: more and less each need better and worse.")
             if not isinstance(part.get("limit", 0), int | float):
                 raise DataError(f"{where}: limit needs a number.")
+            series = part.get("rows" if kind == "trend" else "along", "several")
+            if isinstance(series, list) and len(series) < 2:
+                raise DataError(f"{where}: {kind} needs two or more to go along.")
             for key, names in [item for held in (part, *pairs) for item in held.items()]:
                 if key in (*_ROWS, *_COLUMNS):
                     single = key in _PAIR and (kind, key) != ("orders", "worse")

@@ -93,6 +93,11 @@ def test_a_config_of_ones_own_names_the_same_run_wherever_it_lies(own, tmp_path)
         ("[subject, rare20]", "subject", "has columns: 'subject', but a list of names is needed."),
         ("protocol: subject, metric: mpjpe", "mean: [rare20]", "that must stand before it."),
         (", columns: [subject, rare20]", "", "orders needs better, columns, worse."),
+        (
+            "orders: [{better: Wide, worse: [FC], columns: [subject, rare20]}]",
+            "trend: {rows: [FC], columns: [subject]}",
+            "claim 1: trend needs two or more to go along.",
+        ),
         ("orders: [{", "orders: [[{", "mine.yaml is no YAML"),
         ("claims:", "published: {Paper: {all: 3}}\nclaims:", "'Paper' names the column 'all'"),
     ],
