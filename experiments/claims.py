@@ -178,8 +178,8 @@ def _compare(name: str, difference: Evidence) -> Comparison:
 
 
 def _plain(comparison: Comparison) -> dict[str, Any]:
-    """As JSON, which has no NaN."""
-    return {
+    """As JSON, which has no NaN, with what is `said` of it."""
+    return {"said": str(comparison)} | {
         name: None if isinstance(value, float) and np.isnan(value) else value
         for name, value in asdict(comparison).items()
     }

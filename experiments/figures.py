@@ -84,7 +84,7 @@ def drawn_intervals(claim: Mapping[str, Any]) -> list[dict[str, Any]]:
         return round(_MARGIN + (WIDTH - 2 * _MARGIN) * (value - least) / span, 1)
 
     return [
-        {"said": said, "verdict": each["verdict"], "zero": place(0.0)}
+        {"said": each["said"], "verdict": each["verdict"], "zero": place(0.0)}
         | {end: place(each[end]) for end in ends}
-        for said, each in zip(claim["detail"].split("; "), claim["comparisons"], strict=True)
+        for each in claim["comparisons"]
     ]

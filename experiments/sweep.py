@@ -154,9 +154,14 @@ def parse(
 def main(args: Sequence[str] | None = None) -> None:
     """Run from the command line, as the Makefile does."""
     args = sys.argv[1:] if args is None else args
-    options, setting, _ = parse("sweep", args)
+    options, setting, given = parse("sweep", args)
     with ready(options, jobs=1) as environment:
         sweep = load_sweep(options.sweep)
+        if not sweep.row and (given or options.val_subject):
+            raise DataError(
+                f"{sweep.name} is a grid, whose runs are those of its tables: options of a fit, and "
+                "--val-subject, are for searches."
+            )
         need_key()
         setting, _ = launched(setting, options, environment)
         # what an agent runs is told the same; `python` is that of the agent's environment

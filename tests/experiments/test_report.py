@@ -62,21 +62,20 @@ def test_rows_that_lack_the_same_data_share_a_sentence():
     ]
 
 
-def comparison(mean, low, high, verdict):
-    return {"mean": mean, "low": low, "high": high, "verdict": verdict}
+def comparison(said, mean, low, high, verdict):
+    return {"said": said, "mean": mean, "low": low, "high": high, "verdict": verdict}
 
 
 def test_intervals_of_a_claim_share_a_scale_that_holds_zero():
     claim = {
-        "detail": "a; b; c",
         "comparisons": [
-            comparison(10.0, 5.0, 15.0, "holds"),
-            comparison(-5.0, None, None, "undecided"),
-            comparison(None, None, None, "undecided"),
+            comparison("a", 10.0, 5.0, 15.0, "holds"),
+            comparison("b; c", -5.0, None, None, "undecided"),
+            comparison("d", None, None, None, "undecided"),
         ],
     }
     first, second, third = drawn_intervals(claim)
-    assert [each["said"] for each in (first, second, third)] == ["a", "b", "c"]
+    assert [each["said"] for each in (first, second, third)] == ["a", "b; c", "d"]
     assert 0 < second["mean"] < first["zero"] == second["zero"] < first["low"] < WIDTH
     assert first["mean"] - first["low"] == pytest.approx(first["high"] - first["mean"], abs=0.11)
     assert first["low"] - first["zero"] == pytest.approx(first["zero"] - second["mean"], abs=0.11)
@@ -84,7 +83,7 @@ def test_intervals_of_a_claim_share_a_scale_that_holds_zero():
 
 
 def test_an_interval_of_nothing_is_drawn_at_zero():
-    (only,) = drawn_intervals({"detail": "a", "comparisons": [comparison(0.0, 0.0, 0.0, "holds")]})
+    (only,) = drawn_intervals({"comparisons": [comparison("a", 0.0, 0.0, 0.0, "holds")]})
     assert only["zero"] == only["mean"] == only["low"]
 
 

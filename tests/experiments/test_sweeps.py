@@ -144,6 +144,8 @@ def test_without_wandb_it_is_said_what_is_missing(monkeypatch, capsys, tiny_moti
         (["srnet-search"], "wants a key"),
         (["no-sweep"], "There is no sweep 'no-sweep': choose one of dpcn"),
         (["srnet", "--seed=3"], "--seed=3"),
+        ([TABLE, "--model.init_args.lr=0.1"], f"{TABLE} is a grid, whose runs are those of its"),
+        ([TABLE, "--val-subject=S8"], "are for searches"),
     ],
 )
 def test_a_mistake_is_told_in_one_sentence(args, words, capsys):
