@@ -159,8 +159,8 @@ def main(args: Sequence[str] | None = None) -> None:
         sweep = load_sweep(options.sweep)
         if not sweep.row and (given or options.val_subject):
             raise DataError(
-                f"{sweep.name} is a grid, whose runs are those of its tables: options of a fit, and "
-                "--val-subject, are for searches."
+                f"{sweep.name} is a grid, whose runs are those of its tables: options of a fit "
+                "and --val-subject are for searches."
             )
         need_key()
         setting, _ = launched(setting, options, environment)
