@@ -81,8 +81,13 @@ class Controls(nn.Module):
 
     def compute(self) -> dict[str, Tensor]:
         """The figures, which begin anew."""
-        figures = {}
-        for name, metric in self.metrics.items():
-            figures[name] = metric.compute()  # type: ignore[operator]
-            metric.reset()  # type: ignore[operator]
-        return figures
+        return taken(self.metrics)
+
+
+def taken(metrics: nn.ModuleDict) -> dict[str, Tensor]:
+    """The figures of metrics, which begin anew."""
+    figures = {}
+    for name, metric in metrics.items():
+        figures[name] = metric.compute()  # type: ignore[operator]
+        metric.reset()  # type: ignore[operator]
+    return figures

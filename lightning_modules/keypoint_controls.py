@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from lightning_modules.controls import taken
 from metrics.joint_mean import JointMean
 
 
@@ -34,8 +35,4 @@ class KeypointControls(nn.Module):
 
     def compute(self) -> dict[str, Tensor]:
         """The figures, which begin anew."""
-        figures = {}
-        for name, metric in self.metrics.items():
-            figures[name] = metric.compute()  # type: ignore[operator]
-            metric.reset()  # type: ignore[operator]
-        return figures
+        return taken(self.metrics)
