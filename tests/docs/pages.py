@@ -1,5 +1,6 @@
 """What the docs show: files to write, and commands to run."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -47,6 +48,8 @@ def made(words):
     """What a make command would run, as lists of words."""
     # as if the environment were there
     dry = [*words, "--dry-run", "--old-file=.venv/ready"]
-    shown = subprocess.run(dry, cwd=ROOT, capture_output=True, text=True)
+    # nor of the `make test` that this may run under
+    own = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    shown = subprocess.run(dry, cwd=ROOT, env=own, capture_output=True, text=True)
     assert shown.returncode == 0, shown.stderr
     return [shlex.split(line) for line in shown.stdout.replace("\\\n", " ").splitlines()]
