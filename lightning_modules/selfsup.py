@@ -106,7 +106,7 @@ class SelfSup(LiftOnly):
         self.discriminator.check(image_size)
         self.painter = SkeletonEncoder(image_width, channels=4, outputs=3)
         self.pool = ImagePool((1, image_size, image_size), pool)
-        self.estimates = KeypointControls(joints)
+        self.estimates = KeypointControls(self.skeleton.mirror)
         self.register_buffer("points", torch.zeros(joints, 2))
         ends = torch.tensor([end for _, end in self.skeleton.bones])
         right = torch.isin(ends, torch.tensor(self.skeleton.right))

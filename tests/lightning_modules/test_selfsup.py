@@ -204,7 +204,8 @@ def test_errors_in_2d_against_plain_ones(motion):
     model = taught(motion)
     trainer = trained(model, motion, limit_train_batches=1)
     (figures,) = trainer.test(model, motion, verbose=False)
-    errors = {name: [] for name in ("", "_other", "_mean")}
+    errors = {name: [] for name in ("", "_sides", "_other", "_other_sides", "_mean")}
+    mirror, right = model.skeleton.mirror, []
     trainer.testing = True
     model.eval()
     held, prior = motion.sequences, motion.frames["prior"]
@@ -218,12 +219,19 @@ def test_errors_in_2d_against_plain_ones(motion):
         truth = torch.from_numpy(places[batch["index"]])
         other = batch["other_keypoints"] - batch["other_crop"][:, None, :2]
         other = other / batch["other_crop"][:, None, 2:]
-        errors[""].append((found - truth).norm(dim=-1))
-        errors["_other"].append((found - other).norm(dim=-1))
         errors["_mean"].append((mean - truth).norm(dim=-1))
+        for name, target in {"": truth, "_other": other}.items():
+            errors[name].append((found - target).norm(dim=-1))
+            for pose, place in zip(found, target, strict=True):
+                both = [(each - place).norm(dim=-1) for each in (pose, pose[mirror])]
+                errors[f"{name}_sides"].append(min(both, key=torch.mean)[None])
+                if not name:
+                    right.append(float(both[0].mean() <= both[1].mean()))
     for name, values in errors.items():
         expected = 100 * torch.cat(values).mean().item()
         assert figures[f"test/keypoint_error{name}"] == pytest.approx(expected, rel=1e-4), name
+    assert 0 < sum(right) < len(right)
+    assert figures["test/right_sides"] == pytest.approx(100 * sum(right) / len(right))
 
 
 def test_a_stopped_run_goes_on_as_if_it_had_not(motion, tmp_path):
