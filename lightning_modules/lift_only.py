@@ -218,10 +218,7 @@ class LiftOnly(PoseLifter):
 
 
 def adam(
-    weights: Iterable[nn.Parameter] | Iterable[dict[str, Any]],
-    lr: float,
-    weight_decay: float,
-    lr_decay: float,
+    weights: Iterable[nn.Parameter], lr: float, weight_decay: float, lr_decay: float
 ) -> OptimizerLRScheduler:
     """Adam with the paper's betas (supplement, Sec. 5), its rate decaying every epoch."""
     optimizer = torch.optim.Adam(weights, lr, betas=(0.5, 0.999), weight_decay=weight_decay)

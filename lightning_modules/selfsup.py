@@ -4,11 +4,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn import functional as F
 
 from lightning_modules.keypoint_controls import KeypointControls
 from lightning_modules.lift_only import LiftOnly, Part, adam
+from lightning_modules.networks.as_it_is import as_it_is
 from lightning_modules.networks.crops import crop_to_screen, screen_to_crop
 from lightning_modules.networks.image_to_skeleton import (
     SkeletonEncoder,
@@ -22,7 +22,7 @@ from lightning_modules.networks.patch_discriminator import (
 )
 from lightning_modules.networks.skeleton_images import draw_skeletons
 
-# of the gradient's norm, as in KeypointGAN
+# of the gradient's norm, as in KeypointGAN; ElePose's lifter has none
 CLIP = 1.0
 
 
@@ -59,6 +59,10 @@ class SelfSup(LiftOnly):
             discriminator's, where pix2pix (Isola et al., CVPR 2017) has 100.
         regressor_first: train Omega with the flow, before the rest, too. The supplement trains it
             from scratch with the rest; KeypointGAN begins with a trained one.
+        lifts_prior: the lifter learns from the prior's 2D poses too, beside those of the pictures,
+            which are far from people's for long.
+        lifting_moves_joints: the lifting's losses reach Phi too. What they want, a likely pose, has
+            nothing to do with the picture, and they ask for it louder than all others together.
         kwargs: of LiftOnly.
 
     Raises:
@@ -83,6 +87,8 @@ class SelfSup(LiftOnly):
         redrawing_weight: float = 0.1,
         reconstruction_weight: float = 500.0,
         regressor_first: bool = False,
+        lifts_prior: bool = True,
+        lifting_moves_joints: bool = False,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(part=part, **kwargs)
@@ -94,6 +100,8 @@ class SelfSup(LiftOnly):
         self.automatic_optimization = part == "flow"
         self.sigma = sigma
         self.regressor_first = regressor_first
+        self.lifts_prior = lifts_prior
+        self.lifting_moves_joints = lifting_moves_joints
         self.weights |= {
             "adversarial": adversarial_weight,
             "regressor": regressor_weight,
@@ -136,10 +144,10 @@ class SelfSup(LiftOnly):
         drawn, generator = self.generator_loss(batch, prior)
         discriminator = self.discriminator_loss(drawn.detach(), prior)
         self.manual_backward(generator + discriminator)
+        # each apart: their gradients differ by orders of magnitude
+        for network in (self.encoder, self.regressor, self.painter, self.discriminator):
+            nn.utils.clip_grad_norm_(network.parameters(), CLIP)
         for optimizer in self.optimizers():  # type: ignore[union-attr]
-            # each network apart: the lifter's gradients are far larger than the others'
-            for group in optimizer.param_groups:
-                nn.utils.clip_grad_norm_(group["params"], CLIP)
             optimizer.step()
             optimizer.zero_grad()
         self.log("train/discriminator", discriminator.detach(), on_step=False, on_epoch=True)
@@ -153,7 +161,10 @@ class SelfSup(LiftOnly):
         drawn = self.encoder(batch["image"])
         points = as_it_is(self.regressor, drawn)
         keypoints = crop_to_screen((points + 1) / 2, batch["crop"])
-        terms = self.lifting_terms(self.places(keypoints))
+        lifted = keypoints if self.lifting_moves_joints else keypoints.detach()
+        if self.lifts_prior:
+            lifted = torch.cat([lifted, batch["prior_keypoints"]])
+        terms = self.lifting_terms(self.places(lifted))
         terms["adversarial"] = lsgan_loss(as_it_is(self.discriminator, drawn), True)
         terms["regressor"] = self.regressor_loss(batch, prior)
         shown = drawn.detach()
@@ -225,25 +236,11 @@ class SelfSup(LiftOnly):
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401
         """Adam for what is learned first; then one for the generator, one for the discriminator."""
-        parts: list[list[nn.Module]] = [
-            [self.encoder, self.regressor, self.lifter, self.painter],
-            [self.discriminator],
-        ]
         if self.part == "flow":
-            parts = [[self.flow, self.regressor] if self.regressor_first else [self.flow]]
-        held = [
-            adam(
-                [{"params": list(network.parameters())} for network in part],
-                self.lr,
-                self.weight_decay,
-                self.lr_decay,
-            )
-            for part in parts
-        ]
-        return held[0] if self.part == "flow" else held
+            return self._adam(self.flow, *([self.regressor] if self.regressor_first else []))
+        generator = (self.encoder, self.regressor, self.lifter, self.painter)
+        return [self._adam(*generator), self._adam(self.discriminator)]
 
-
-def as_it_is(module: nn.Module, images: Tensor) -> Any:  # noqa: ANN401
-    """Apply a module that learns nothing by it; gradients go through to its input."""
-    held = {name: weight.detach() for name, weight in module.named_parameters()}
-    return functional_call(module, held, images)
+    def _adam(self, *networks: nn.Module) -> Any:  # noqa: ANN401
+        weights = [weight for network in networks for weight in network.parameters()]
+        return adam(weights, self.lr, self.weight_decay, self.lr_decay)

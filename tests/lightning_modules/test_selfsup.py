@@ -97,7 +97,7 @@ def test_the_judgement_is_the_discriminator_s(motion):
 @pytest.mark.parametrize(
     ("term", "networks"),
     {
-        "likelihood": {"encoder", "lifter"},
+        "likelihood": {"lifter"},
         "adversarial": {"encoder"},
         "regressor": {"regressor"},
         "redrawing": {"regressor"},
@@ -110,6 +110,22 @@ def test_a_term_teaches_its_own_networks(motion, term, networks):
     model.weights = dict.fromkeys(model.weights, 0.0) | {term: 1.0}
     _, loss = model.generator_loss(batch, model.draw_prior(batch))
     assert parts(gradients(model, loss)) == networks
+
+
+def test_the_lifter_learns_from_whom_it_is_told_to(motion):
+    """The prior's poses count beside the pictures', and Phi hears of neither unless asked."""
+    model = taught(motion)
+    batch = batch_of(model, motion)
+    model.weights = dict.fromkeys(model.weights, 0.0) | {"bones": 1.0}
+    losses = {}
+    for lifts_prior in (True, False):
+        model.lifts_prior = lifts_prior
+        losses[lifts_prior] = model.generator_loss(batch, model.draw_prior(batch))[1].item()
+    prior = model.lifting_terms(model.places(batch["prior_keypoints"]))["bones"].item()
+    assert losses[True] == pytest.approx((losses[False] + prior) / 2, rel=1e-5)
+    model.lifting_moves_joints = True
+    _, loss = model.generator_loss(batch, model.draw_prior(batch))
+    assert parts(gradients(model, loss)) == {"encoder", "lifter"}
 
 
 def test_dimmer_right_limbs_tell_the_sides_apart():
@@ -146,12 +162,13 @@ def test_one_step_is_two_steps_apart(motion):
     drawn, loss = alone.generator_loss(batch, alone.draw_prior(batch))
     discriminating = alone.discriminator_loss(drawn.detach(), alone.draw_prior(batch))
     for one, optimizer in zip((loss, discriminating), optimizers, strict=True):
-        groups = optimizer["optimizer"].param_groups
-        weights = [weight for group in groups for weight in group["params"]]
+        (group,) = optimizer["optimizer"].param_groups
+        weights = group["params"]
         for weight, grad in zip(weights, torch.autograd.grad(one, weights), strict=True):
             weight.grad = grad
-        for group in groups:
-            nn.utils.clip_grad_norm_(group["params"], 1.0)
+    for network in (alone.encoder, alone.regressor, alone.painter, alone.discriminator):
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    for optimizer in optimizers:
         optimizer["optimizer"].step()
     held = [each["optimizer"] for each in model.configure_optimizers()]
     model.optimizers = lambda: held
