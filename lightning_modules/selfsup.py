@@ -113,6 +113,8 @@ class SelfSup(LiftOnly):
         self.discriminator = PatchDiscriminator(discriminator_width, scales)
         self.discriminator.check(image_size)
         self.painter = SkeletonEncoder(image_width, channels=4, outputs=3)
+        # ranks wait for every weight that is to learn
+        self.painter.requires_grad_(self.trains_on_references)
         self.pool = ImagePool((1, image_size, image_size), pool)
         self.estimates = KeypointControls(self.skeleton.mirror)
         self.register_buffer("points", torch.zeros(joints, 2))

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from pytorch_lightning import Trainer
+from pytorch_lightning import Callback, Trainer
 from torch import nn
 
 from datamodules import SyntheticImages, SyntheticMocap, UnpairedProtocol
@@ -277,6 +277,28 @@ def test_a_stopped_run_goes_on_as_if_it_had_not(motion, tmp_path):
     for name, value in whole.state_dict().items():
         assert torch.equal(value, fresh.state_dict()[name]), name
     assert trainer.optimizers[1].param_groups[0]["lr"] == pytest.approx(2e-4 * 0.95**3)
+
+
+class SameOnAllRanks(Callback):
+    """At the end of a fit, no rank's weights differ from another's."""
+
+    def on_train_end(self, trainer, pl_module):
+        weights = nn.utils.parameters_to_vector(pl_module.parameters()).detach()
+        first, second = pl_module.all_gather(weights)
+        assert trainer.global_step and first.equal(second)
+
+
+@pytest.mark.parametrize("reconstruction_weight", [500.0, 0.0])
+def test_two_ranks_learn_as_one_and_judge_as_one(motion, reconstruction_weight):
+    """Both optimisers, every network: none is left without what the other rank found."""
+    model = taught(motion, reconstruction_weight=reconstruction_weight)
+    ranks = {"devices": 2, "strategy": "ddp_fork"}
+    trainer = trained(model, motion, callbacks=[SameOnAllRanks()], **ranks)
+    (together,) = trainer.test(model, motion, verbose=False)
+    (alone,) = trained(model, motion, max_epochs=0).test(model, motion, verbose=False)
+    assert together.keys() == alone.keys()
+    for name, figure in alone.items():
+        assert together[name] == pytest.approx(figure, rel=1e-5), name
 
 
 def test_no_tie_no_painter(motion):
