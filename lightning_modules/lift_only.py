@@ -1,11 +1,9 @@
 """LiftOnly: SelfSup's lifting of given 2D poses, learned without 3D (Sosa & Hogg, 2023)."""
 
-from collections.abc import Iterable
 from typing import Any, Literal, get_args
 
 import torch
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from lightning_modules.controls import Controls
@@ -211,16 +209,15 @@ class LiftOnly(PoseLifter):
         for name, figure in self.controls.compute().items():
             self.log(f"{stage}/{name}", figure)
 
-    def configure_optimizers(self) -> OptimizerLRScheduler:
+    def configure_optimizers(self) -> Any:  # noqa: ANN401
         """Adam on the part, its rate decaying every epoch."""
-        part = self.flow if self.part == "flow" else self.lifter
-        return adam(part.parameters(), self.lr, self.weight_decay, self.lr_decay)
+        return self.adam(self.flow if self.part == "flow" else self.lifter)
 
-
-def adam(
-    weights: Iterable[nn.Parameter], lr: float, weight_decay: float, lr_decay: float
-) -> OptimizerLRScheduler:
-    """Adam with the paper's betas (supplement, Sec. 5), its rate decaying every epoch."""
-    optimizer = torch.optim.Adam(weights, lr, betas=(0.5, 0.999), weight_decay=weight_decay)
-    schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=lr_decay)
-    return {"optimizer": optimizer, "lr_scheduler": schedule}
+    def adam(self, *networks: nn.Module) -> dict[str, Any]:
+        """Adam with the paper's betas (supplement, Sec. 5), its rate decaying every epoch."""
+        weights = [weight for network in networks for weight in network.parameters()]
+        optimizer = torch.optim.Adam(
+            weights, self.lr, betas=(0.5, 0.999), weight_decay=self.weight_decay
+        )
+        schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=self.lr_decay)
+        return {"optimizer": optimizer, "lr_scheduler": schedule}

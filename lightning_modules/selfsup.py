@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lightning_modules.keypoint_controls import KeypointControls
-from lightning_modules.lift_only import LiftOnly, Part, adam
+from lightning_modules.lift_only import LiftOnly, Part
+from lightning_modules.lifter import MILLIMETRES
 from lightning_modules.networks.as_it_is import as_it_is
 from lightning_modules.networks.crops import crop_to_screen, screen_to_crop
 from lightning_modules.networks.image_to_skeleton import (
@@ -21,6 +22,7 @@ from lightning_modules.networks.patch_discriminator import (
     lsgan_loss,
 )
 from lightning_modules.networks.skeleton_images import draw_skeletons
+from metrics import PAMPJPE
 
 # of the gradient's norm, as in KeypointGAN; ElePose's lifter has none
 CLIP = 1.0
@@ -30,11 +32,10 @@ class SelfSup(LiftOnly):
     """Pictures become skeleton images, these 2D poses, and these are lifted as in LiftOnly.
 
     Phi draws the skeleton image of a picture, in which Omega finds the joints. A discriminator
-    holds skeleton images against those of the prior's 2D poses, which show other people at other
-    times. All of it is trained at once, after the flow; Omega learns from drawings alone, not by
-    what the other losses would like it to find. The supplement names no more than networks
-    and optimiser: losses and weights are those of the works it builds on, KeypointGAN (Jakab et
-    al., CVPR 2020) for 2D and ElePose for 3D.
+    holds skeleton images against those of the prior's 2D poses, which show other people. All of it
+    is trained at once, after the flow; Omega learns from drawings alone. The supplement names no
+    more than networks and optimiser: losses and weights are those of the works it builds on,
+    KeypointGAN (Jakab et al., CVPR 2020) for 2D and ElePose for 3D.
 
     Of those losses none ties a skeleton to what its picture shows: a likely pose that has nothing
     to do with it would do as well. KeypointGAN ties both by painting the picture again from the
@@ -59,10 +60,9 @@ class SelfSup(LiftOnly):
             discriminator's, where pix2pix (Isola et al., CVPR 2017) has 100.
         regressor_first: train Omega with the flow, before the rest, too. The supplement trains it
             from scratch with the rest; KeypointGAN begins with a trained one.
-        lifts_prior: the lifter learns from the prior's 2D poses too, beside those of the pictures,
-            which are far from people's for long.
-        lifting_moves_joints: the lifting's losses reach Phi too. What they want, a likely pose, has
-            nothing to do with the picture, and they ask for it louder than all others together.
+        lifts_prior: the lifter learns from the prior's 2D poses too.
+        lifting_moves_joints: the lifting's losses reach Phi too. They want a likely pose whatever
+            the picture shows, and drown the others.
         kwargs: of LiftOnly.
 
     Raises:
@@ -117,6 +117,8 @@ class SelfSup(LiftOnly):
         self.painter.requires_grad_(self.trains_on_references)
         self.pool = ImagePool((1, image_size, image_size), pool)
         self.estimates = KeypointControls(self.skeleton.mirror)
+        # of the true 2D pose, lifted
+        self.from_truth = PAMPJPE()
         self.register_buffer("points", torch.zeros(joints, 2))
         ends = torch.tensor([end for _, end in self.skeleton.bones])
         right = torch.isin(ends, torch.tensor(self.skeleton.right))
@@ -220,6 +222,8 @@ class SelfSup(LiftOnly):
         truth = screen_to_crop(batch["true"], crop)
         other = screen_to_crop(batch["other_keypoints"], batch["other_crop"])
         self.estimates.update(found, truth, other, self.points, batch["visible"])
+        lifted = self.lift(batch["true"][:, None]).double()
+        self.from_truth.update(MILLIMETRES * lifted, MILLIMETRES * batch["joints"].double())
         return predicted
 
     def log_errors(self, stage: str) -> None:
@@ -227,7 +231,9 @@ class SelfSup(LiftOnly):
         super().log_errors(stage)
         if self.part == "flow":
             return
-        for name, figure in self.estimates.compute().items():
+        figures = self.estimates.compute() | {"pa_mpjpe_true_2d": self.from_truth.compute()}
+        self.from_truth.reset()
+        for name, figure in figures.items():
             self.log(f"{stage}/{name}", figure)
 
     def on_train_epoch_end(self) -> None:
@@ -239,10 +245,6 @@ class SelfSup(LiftOnly):
     def configure_optimizers(self) -> Any:  # noqa: ANN401
         """Adam for what is learned first; then one for the generator, one for the discriminator."""
         if self.part == "flow":
-            return self._adam(self.flow, *([self.regressor] if self.regressor_first else []))
+            return self.adam(self.flow, *([self.regressor] if self.regressor_first else []))
         generator = (self.encoder, self.regressor, self.lifter, self.painter)
-        return [self._adam(*generator), self._adam(self.discriminator)]
-
-    def _adam(self, *networks: nn.Module) -> Any:  # noqa: ANN401
-        weights = [weight for network in networks for weight in network.parameters()]
-        return adam(weights, self.lr, self.weight_decay, self.lr_decay)
+        return [self.adam(*generator), self.adam(self.discriminator)]

@@ -12,6 +12,7 @@ from experiments.random_states import RandomStates
 from lightning_modules import SelfSup
 from lightning_modules.networks.patch_discriminator import lsgan_loss
 from lightning_modules.networks.skeleton_images import draw_skeletons
+from metrics.functional import pa_mpjpe
 from tests.lightning_modules.test_dpcn import fitted
 
 SMALL = {
@@ -222,7 +223,7 @@ def test_errors_in_2d_against_plain_ones(motion):
     trainer = trained(model, motion, limit_train_batches=1)
     (figures,) = trainer.test(model, motion, verbose=False)
     errors = {name: [] for name in ("", "_sides", "_other", "_other_sides", "_mean")}
-    mirror, right = model.skeleton.mirror, []
+    mirror, right, lifted = model.skeleton.mirror, [], []
     trainer.testing = True
     model.eval()
     held, prior = motion.sequences, motion.frames["prior"]
@@ -236,6 +237,9 @@ def test_errors_in_2d_against_plain_ones(motion):
         truth = torch.from_numpy(places[batch["index"]])
         other = batch["other_keypoints"] - batch["other_crop"][:, None, :2]
         other = other / batch["other_crop"][:, None, 2:]
+        with torch.no_grad():
+            joints = model.lift(torch.from_numpy(held.keypoints[batch["index"]])[:, None, :, :2])
+        lifted.append(pa_mpjpe(joints.double(), batch["joints"].double()))
         errors["_mean"].append((mean - truth).norm(dim=-1))
         for name, target in {"": truth, "_other": other}.items():
             errors[name].append((found - target).norm(dim=-1))
@@ -247,6 +251,7 @@ def test_errors_in_2d_against_plain_ones(motion):
     for name, values in errors.items():
         expected = 100 * torch.cat(values).mean().item()
         assert figures[f"test/keypoint_error{name}"] == pytest.approx(expected, rel=1e-4), name
+    assert figures["test/pa_mpjpe_true_2d"] == pytest.approx(1000 * torch.cat(lifted).mean().item())
     assert 0 < sum(right) < len(right)
     assert figures["test/right_sides"] == pytest.approx(100 * sum(right) / len(right))
 
