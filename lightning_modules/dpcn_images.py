@@ -9,6 +9,7 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from rich.progress import track
 from torch import Tensor, nn
 
+from lightning_modules.controls import taken
 from lightning_modules.dpcn import DPCN
 from lightning_modules.networks.crops import crop_to_screen, screen_to_crop
 from lightning_modules.networks.heatmaps import (
@@ -158,9 +159,8 @@ class ImageDPCN(DPCN):
         """Log the errors in 3D, once there are lifters, and those of the estimator."""
         if self.network is not None:
             super().log_errors(stage)
-        for name, metric in self.heatmap_figures.items():
-            self.log(f"{stage}/{name}", metric.compute())  # type: ignore[operator]
-            metric.reset()  # type: ignore[operator]
+        for name, figure in taken(self.heatmap_figures).items():
+            self.log(f"{stage}/{name}", figure)
         for joint, bias in zip(self.skeleton.joints, self.bias.compute(), strict=True):
             if not bias.isnan():
                 self.log(f"{stage}/bias/{joint}", bias)
