@@ -21,19 +21,25 @@ REF = os.environ.get("POSEPROOF_REF")
 LOADER = os.environ.get("POSEPROOF_LOADER", REF)
 
 
-def test_bench_prints_ratios(monkeypatch, capsys, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+def test_bench_prints_ratios(monkeypatch, capsys, tiny_motion):
     monkeypatch.setattr("sys.argv", ["benchmarks"])
     monkeypatch.setattr(timing, "_LEAST", 0.0)
     monkeypatch.setattr(networks, "BATCH", 8)
-    for name, value in {"BATCH": 4, "SIDE": 8, "FRAMES": 27, "WIDTH": 6, "HIDDEN": 8}.items():
+    for name, value in {
+        "BATCH": 4,
+        "SIDE": 8,
+        "FRAMES": 27,
+        "WIDTH": 6,
+        "HIDDEN": 8,
+        "PAIRS": 1,
+    }.items():
         monkeypatch.setattr(rie, name, value)
     for name, value in {"POSES": 400, "SOME": 10, "BATCH": 8, "BATCHES": 2}.items():
         monkeypatch.setattr(data, name, value)
     for name, value in {"PAIRS": 1, "WIDTH": 6, "SIZES": (17,)}.items():
         monkeypatch.setattr(dpcn, name, value)
     source = data.SyntheticMocap
-    monkeypatch.setattr(data, "SyntheticMocap", lambda: source(frames=9))
+    monkeypatch.setattr(data, "SyntheticMocap", lambda: source(frames=5))
     __main__.main()
     printed = capsys.readouterr().out
     for what in (

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import multiprocessing
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -12,6 +14,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from wandb import wandb_agent
+from wandb.cli.cli import cli as wandb
 
 from datamodules import DataError
 from experiments import reproduce, sweep
@@ -25,21 +29,53 @@ from tests.experiments.wandb_stub import serve
 TABLE = "srnet-table9"
 # seconds: an agent may take its time where other work does
 PATIENCE = 600
+FORK = multiprocessing.get_context("fork")
 TINY = ["--trainer.max_epochs=2", "--model.init_args.width=16"]
 
 
+class Forked(wandb_agent.AgentProcess):
+    """A run that an agent starts: forked from it, which has imported everything."""
+
+    def __init__(self, env, command, **_):
+        self._popen = None
+        self._proc = FORK.Process(target=self.run, args=(env, *command))
+        self._proc.start()
+
+    @staticmethod
+    def run(env, python, option, module, *args):
+        assert (python, option) == ("python", "-m")
+        os.setpgrp()
+        os.environ.clear()
+        os.environ.update(env)
+        sys.argv[:] = [module, *args]
+        sys.modules.pop(module, None)
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
 class Agent:
-    """`wandb agent` and all that it starts: a session of its own."""
+    """`wandb agent` and all that it starts: a session of its own, forked from this process."""
 
     def __init__(self, server, *options):
         self.server, self.log = server, Path(f"agent{len(server.agents)}{len(options)}.log")
-        self.process = subprocess.Popen(
-            [Path(sys.executable).parent / "wandb", "agent", *options],
-            stdout=self.log.open("w"),
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        self.process = self.started(["agent", *options])
+
+    def started(self, args):
+        process = FORK.Process(target=self.work, args=(args,))
+        process.start()
+        return process
+
+    def work(self, args):
+        os.setsid()
+        with self.log.open("w") as log:
+            for number in (1, 2):
+                os.dup2(log.fileno(), number)
+        sys.stdout, sys.stderr = (open(number, "w", buffering=1) for number in (1, 2))  # noqa: SIM115
+        wandb_agent.AgentProcess, wandb_agent.Agent.POLL_INTERVAL = Forked, 0.2
+        wandb(args)
+
+    def code(self):
+        self.process.join(PATIENCE)
+        return self.process.exitcode
 
     def kill(self):
         """As when the power fails."""
@@ -62,9 +98,25 @@ class Agent:
 
     def wait(self):
         try:
-            assert self.process.wait(PATIENCE) == 0, self.log.read_text()
+            assert self.code() == 0, self.log.read_text()
         finally:
             self.kill()
+
+
+class StartedAgent(Agent):
+    """The same as a user starts it: the command, and what it starts, import for themselves."""
+
+    def started(self, args):
+        return subprocess.Popen(
+            [Path(sys.executable).parent / "wandb", *args],
+            stdout=self.log.open("w"),
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def code(self):
+        return self.process.wait(PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +131,7 @@ def worked_off(tmp_path_factory):
         sweep.main([TABLE, *given])
         ranks = ["--trainer.devices=2", "--trainer.strategy=ddp", "--trainer.accelerator=cpu"]
         sweep.main(["srnet-search", *given, *ranks, *TINY])
-        search = Agent(server, "--count=1", "tester/poseproof/sweep2")
+        search = StartedAgent(server, "--count=1", "tester/poseproof/sweep2")
         first = Agent(server, "tester/poseproof/sweep1")
         first.kill_once(lambda: any(folder.glob("results/runs/*/last.ckpt")))
         (begun,) = (run for run in server.runs.values() if run.sweep == "sweep1")

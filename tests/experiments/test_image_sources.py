@@ -27,6 +27,11 @@ TINY = [
     *model(image_size=32, features=8, depth=1),
 ]
 CHAIN = model(width=8, min_groups=2)
+# small files, and what is said of them
+MOTIONS = {
+    "npz": ("pose_npz", {"name": "own"}),
+    "cmu": ("amc", {"test_subjects": "[S02]"}),
+}
 
 
 def test_an_estimator_of_mpii_is_what_the_chain_on_human36m_begins_with(
@@ -77,19 +82,30 @@ def test_an_estimator_of_mpii_is_what_the_chain_on_human36m_begins_with(
     assert 0 < held["test/keypoint_error"] < 100
 
 
-@pytest.mark.parametrize("pictures", ["images", "cutouts"])
+# a chain for either motion and either kind of pictures, and an estimator alone for the others
+WHOLE = [*configs("methods/dpcn_images"), *CHAIN], "presets/quick_dpcn_images"
+ESTIMATOR = configs("methods/dpcn_estimator"), "presets/quick"
+
+
 @pytest.mark.parametrize(
-    ("name", "files", "own"),
-    [("npz", "pose_npz", {"name": "own"}), ("cmu", "amc", {"test_subjects": "[S02]"})],
+    ("name", "pictures", "method"),
+    [
+        ("npz", "images", WHOLE),
+        ("npz", "cutouts", ESTIMATOR),
+        ("cmu", "images", ESTIMATOR),
+        ("cmu", "cutouts", WHOLE),
+    ],
 )
-def test_pictures_are_drawn_of_any_motion(name, files, own, pictures, tmp_path):
+def test_pictures_are_drawn_of_any_motion(name, pictures, method, tmp_path):
+    files, own = MOTIONS[name]
     write(TARGETS[files].valid(), tmp_path / "data")
+    options, preset = method
     args = [
-        *configs("methods/dpcn_images", f"sources/{name}_{pictures}", "presets/quick_dpcn_images"),
+        *options,
+        *configs(f"sources/{name}_{pictures}", preset),
         *drawn(root=tmp_path / "data", **own),
         *source(stride=2),
         *TINY,
-        *CHAIN,
     ]
     main(["fit", *args])
     main(["test", *args, checkpoint(tmp_path)])
@@ -111,13 +127,14 @@ def test_a_method_of_images_needs_images(tiny_motion, capsys):
 
 def test_any_number_of_ranks_gives_the_same_figures(tmp_path):
     """From images, trained by two ranks; batches that do not come out even."""
+    write(TARGETS["pose_npz"].valid(), tmp_path / "data")
     args = [
-        *configs("methods/dpcn_images", "sources/synthetic_images", "presets/quick_dpcn_images"),
-        *drawn(frames=5),
-        *source(stride=5),
+        *configs("methods/dpcn_images", "sources/npz_images", "presets/quick_dpcn_images"),
+        *drawn(root=tmp_path / "data", name="own"),
+        *source(stride=1),
         *TINY,
         *CHAIN,
-        *data(eval_batch_size=100),
+        *data(eval_batch_size=6),
     ]
     ranks = trainer(devices=2, strategy="ddp_fork")
     main(["fit", *args, *ranks])

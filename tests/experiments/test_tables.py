@@ -1,5 +1,8 @@
 """The YAML tables: against the papers' figures, and against what the suite has."""
 
+from functools import cache
+from types import SimpleNamespace
+
 import pytest
 import yaml
 
@@ -87,6 +90,24 @@ def test_a_method_is_trained_under_the_protocol_that_it_asks_for(name):
             assert asked in (None, protocol(f"protocols/{training.protocol}"))
 
 
+@cache
+def built(*args):
+    """What is looked at of a command line's fit; tables share many."""
+    cli = runs.PoseCLI(list(args), run=False)
+    return SimpleNamespace(
+        options=dict(cli.model.hparams),
+        data=cli.datamodule,
+        stages=cli.config_init.stages,
+        seed=cli.config["seed_everything"],
+        epochs=cli.trainer.max_epochs,
+    )
+
+
+@cache
+def measured_on(*args):
+    return runs.datamodule(args)
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_every_row_can_be_built_and_every_measurement_carried_out(name):
     table = load_table(name)
@@ -94,21 +115,21 @@ def test_every_row_can_be_built_and_every_measurement_carried_out(name):
         if held.data is None:
             training = table.trainings(row)[0]
             run = Run(table, row, training, 3, QUICK, "", FOLDER)
-            cli = runs.PoseCLI(run.args, run=False)
+            fit = built(*run.args)
             for option, value in held.options.items():
-                assert cli.model.hparams[option] == value
-            assert cli.config_init.stages == run.stages
+                assert fit.options[option] == value
+            assert fit.stages == run.stages
             for option, value in training.set.items():
-                assert getattr(cli.datamodule, option) == value
-            assert cli.config["seed_everything"] == 3
-            assert cli.trainer.max_epochs == round(
+                assert getattr(fit.data, option) == value
+            assert fit.seed == 3
+            assert fit.epochs == round(
                 held.epochs * QUICK.config(held, "subject")["trainer"]["max_epochs"]
             )
     for measurement in table.measurements:
         if measurement.protocol == "training":
             continue
         for option, value in measurement.set.items():
-            held = getattr(runs.datamodule(run.test_args(measurement)), option)
+            held = getattr(measured_on(*run.test_args(measurement)), option)
             assert (list(held) if isinstance(held, tuple) else held) == value
 
 
