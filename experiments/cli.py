@@ -18,13 +18,13 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 # the modules that configs name by class, without their path
 import lightning_modules  # noqa: F401
 from datamodules import DataError, OwnKeypoints, PoseDataModule
-from experiments.checkpoints import check_checkpoint
 from experiments.code_version import STAGED_FIT, code_version
-from experiments.export import ExportingTrainer
-from experiments.last_loss import LastLoss
-from experiments.memory import keep_freed_memory
-from experiments.metrics_file import MetricsFile
-from experiments.own_predictions import OwnPredictions
+from experiments.command.checkpoints import check_checkpoint
+from experiments.command.export import ExportingTrainer
+from experiments.command.last_loss import LastLoss
+from experiments.command.memory import keep_freed_memory
+from experiments.command.metrics_file import MetricsFile
+from experiments.command.own_predictions import OwnPredictions
 from experiments.random_states import RandomStates
 from experiments.stages import Stage, fit_stages
 from experiments.wandb_log import WandbLog, followed

@@ -12,7 +12,7 @@ from typing import Any
 from datamodules.errors import DataError
 
 _ROOT = Path(__file__).parent.parent
-# what trains a method beside its classes
+# what trains a method beside its classes; identities hold the names too, so that it stays in place
 FIT = ("experiments.random_states",)
 STAGED_FIT = (*FIT, "experiments.stages")
 _INSTALLED = ("stdlib", "purelib", "platlib")

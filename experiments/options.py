@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from datamodules.errors import DataError
-from experiments.runs import CROSS_DATASET, QUICK, SMOKE, Setting
+from experiments.setting import CROSS_DATASET, QUICK, SMOKE, Setting
 from experiments.table_checks import read_yaml
 from experiments.tables import CONFIGS
 

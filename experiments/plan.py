@@ -8,8 +8,9 @@ from typing import Any
 
 from datamodules import DataError, PoseSequences, Source
 from experiments.cli import PoseCLI
-from experiments.runs import CROSS_DATASET, TRAINING, Run, Setting, datamodule
-from experiments.summary import summarise
+from experiments.results.runs import Run, datamodule
+from experiments.results.summary import summarise
+from experiments.setting import CROSS_DATASET, TRAINING, Setting
 from experiments.tables import Row, Table, Training
 
 

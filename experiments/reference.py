@@ -17,12 +17,12 @@ import yaml
 from jsonargparse import ArgumentParser
 
 from experiments.files import write_text
-from experiments.pages import TEMPLATES
+from experiments.report.pages import TEMPLATES
 from experiments.tables import CONFIGS
 
 PACKAGES = ("lightning_modules", "datamodules", "metrics")
 # what of `experiments` stands behind the words of a YAML
-YAML_WORDS = ("experiments.tables", "experiments.claims", "experiments.stages")
+YAML_WORDS = ("experiments.tables", "experiments.results.claims", "experiments.stages")
 # whose options a config sets that names no class: it is added to one that does
 _OWNERS = {"model": "lightning_modules.PoseLifter", "data": "datamodules.PoseDataModule"}
 

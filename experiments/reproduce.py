@@ -23,16 +23,17 @@ from rich.progress import (
 )
 
 from experiments.cli import one_sentence_for_mistakes
-from experiments.launch import Launcher, stand_alone
-from experiments.listing import print_tables
-from experiments.memory import keep_freed_memory
+from experiments.command.memory import keep_freed_memory
 from experiments.options import add_options, setting_of
 from experiments.plan import planned
-from experiments.report import print_table, write_report
-from experiments.runs import Run, Setting
-from experiments.shard import ALL, Shard
+from experiments.report.listing import print_tables
+from experiments.report.table import print_table, write_report
+from experiments.results.runs import Run
+from experiments.scale.launch import Launcher, stand_alone
+from experiments.scale.shard import ALL, Shard
+from experiments.scale.workers import OnFailure, OnRun, Workers, one_by_one, raise_it
+from experiments.setting import Setting
 from experiments.tables import Table, load_table, table_names
-from experiments.workers import OnFailure, OnRun, Workers, one_by_one, raise_it
 
 STOPPED = 130
 # of a run that fit a line

@@ -12,12 +12,12 @@ from typing import Any
 import yaml
 
 from datamodules import DataError, PoseSequences
+from experiments.agents.cells import Cell, cells_of
 from experiments.cli import PoseCLI
 from experiments.files import write_text
 from experiments.options import setting_of
 from experiments.reproduce import add_run_options, launched, ready
-from experiments.runs import Setting
-from experiments.sweep_cells import Cell, cells_of
+from experiments.setting import Setting
 from experiments.tables import Row, Training, load_table, table_names
 from experiments.wandb_log import PROJECT, has_key, need_wandb
 
@@ -165,7 +165,7 @@ def main(args: Sequence[str] | None = None) -> None:
         need_key()
         setting, _ = launched(setting, options, environment)
         # what an agent runs is told the same; `python` is that of the agent's environment
-        command = ["python", "-m", "experiments.sweep_run", *args]
+        command = ["python", "-m", "experiments.agents.run", *args]
         if sweep.row:
             subject = held_out_subject(sweep.row, setting, options.val_subject)
             config = search_config(sweep, subject, command)

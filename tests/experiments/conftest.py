@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments import reproduce, runs, tables
+from experiments import reproduce, setting, tables
 from experiments.cli import main
 
 TINY_PRESET = """
@@ -82,7 +82,7 @@ def make_tiny(tmp_path_factory, monkeypatch):
     synthetic.write_text(synthetic.read_text() + "      init_args: {frames: 5}\n")
     crossed = folder / "configs/protocols/cross_dataset.yaml"
     crossed.write_text(crossed.read_text() + "        frames: 5\n")
-    for module in (runs, tables):
+    for module in (setting, tables):
         monkeypatch.setattr(module, "CONFIGS", folder / "configs")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.chdir(folder)

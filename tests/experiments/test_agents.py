@@ -19,9 +19,9 @@ from wandb.cli.cli import cli as wandb
 
 from datamodules import DataError
 from experiments import reproduce, sweep
-from experiments.mirror import epochs
-from experiments.runs import Setting
-from experiments.sweep_cells import Cell
+from experiments.agents.cells import Cell
+from experiments.agents.mirror import epochs
+from experiments.setting import Setting
 from tests.datamodules.fuzz.targets import TARGETS, write
 from tests.experiments.conftest import isolate, times
 from tests.experiments.wandb_stub import serve

@@ -10,7 +10,7 @@ from playwright.sync_api import sync_playwright
 
 from datamodules import SyntheticMocap
 from datamodules.skeletons import H36M17
-from experiments.viewer import Scene, viewer_page
+from experiments.report.viewer import Scene, viewer_page
 from tests.experiments.conftest import make_tiny, make_up, run
 
 TABLE = """

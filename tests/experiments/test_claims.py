@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from experiments.claims import judge
-from experiments.evidence import Evidence
+from experiments.results.claims import judge
+from experiments.results.evidence import Evidence
 
 ORDER = {"text": "A beats B", "orders": [{"better": "A", "worse": ["B"], "columns": ["c"]}]}
 TREND = {"text": "grows", "gain": {"better": "A", "worse": "B", "along": ["c", "d", "e"]}}

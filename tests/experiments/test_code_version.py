@@ -10,7 +10,8 @@ import pytest
 from datamodules import DataError
 from experiments import code_version
 from experiments.code_version import used_files
-from experiments.runs import Run, Setting
+from experiments.results.runs import Run
+from experiments.setting import Setting
 from experiments.tables import load_table
 
 ROOT = Path(code_version.__file__).parent.parent
@@ -86,7 +87,7 @@ RUNS = {"SR", "FC", "Martinez", "RIE", "RIE in stages", "images", "lift", "SR on
         ("datamodules/windows.py", RUNS | {"subject", "rare_pose", "cross_dataset"}),
         ("experiments/stages.py", {"RIE in stages", "images", "lift"}),
         ("experiments/random_states.py", RUNS),
-        ("experiments/report.py", set()),
+        ("experiments/report/table.py", set()),
     ],
 )
 def test_an_edit_changes_the_identities_that_use_the_file(copied, unchanged, file, changed):

@@ -8,7 +8,7 @@ import torch
 from pytorch_lightning import Trainer
 
 from datamodules import RarePoseProtocol, SubjectProtocol, SyntheticMocap
-from experiments.details import Details, DetailsRecorder, choose
+from experiments.results.details import Details, DetailsRecorder, choose
 from lightning_modules import SRNet
 
 

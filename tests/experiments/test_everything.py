@@ -11,8 +11,8 @@ import pytest
 
 from datamodules import DataError
 from experiments import everything
-from experiments.report import confidence
-from experiments.runs import Run
+from experiments.report.table import confidence
+from experiments.results.runs import Run
 from tests.experiments.conftest import make_tiny, make_up, times
 from tests.experiments.kills import TABLES, kill, run, tables_of
 
@@ -105,7 +105,7 @@ def test_what_is_done_is_not_done_again(whole, monkeypatch):
 def make_up_again(folder, monkeypatch):
     """The folder's tables and configs for another test."""
     monkeypatch.setattr("experiments.tables.FOLDER", folder / "tables")
-    for module in ("runs", "tables"):
+    for module in ("setting", "tables"):
         monkeypatch.setattr(f"experiments.{module}.CONFIGS", folder / "configs")
     monkeypatch.chdir(folder)
 

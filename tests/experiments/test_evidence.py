@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.claims import judge
-from experiments.details import Details
-from experiments.evidence import constant, moved_by_takes, over_seeds
+from experiments.results.claims import judge
+from experiments.results.details import Details
+from experiments.results.evidence import constant, moved_by_takes, over_seeds
 
 ORDER = {"text": "A beats B", "orders": [{"better": "A", "worse": ["B"], "columns": ["c"]}]}
 

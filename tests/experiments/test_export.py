@@ -5,10 +5,10 @@ import onnxruntime
 import pytest
 import torch
 
-from experiments import export
 from experiments.cli import PoseCLI, main
-from experiments.export import export_lifter
-from experiments.graphs import Graph, predictor
+from experiments.command import export
+from experiments.command.export import export_lifter
+from experiments.command.graphs import Graph, predictor
 from lightning_modules import DPCN, FCBaseline
 from lightning_modules.networks.joint_groups import sample_groups
 from tests.experiments.conftest import configs, model, refused

@@ -17,15 +17,16 @@ import torch
 from torch.distributed.launcher.api import elastic_launch
 from torch.distributed.run import config_from_args, get_args_parser
 
-from experiments import launched, reproduce
+from experiments import reproduce
 from experiments.cli import PoseCLI, main
 from experiments.fit import fit
-from experiments.launch import Launcher
 from experiments.plan import planned
-from experiments.runs import Setting
-from experiments.shard import Shard
+from experiments.scale import launched
+from experiments.scale.launch import Launcher
+from experiments.scale.shard import Shard
+from experiments.scale.world import EPOCH_BEGINS
+from experiments.setting import Setting
 from experiments.tables import load_table
-from experiments.world import EPOCH_BEGINS
 from lightning_modules import PoseLifter
 from tests.experiments.conftest import (
     SHORT,
@@ -188,9 +189,9 @@ def test_launched_ranks_end_with_who_hears_them(motion, tmp_path):
 # tasks as `srun -n RANKS PYTHON -m MODULE ...` starts them, without importing torch for each
 SRUN = """#!{python}
 import os, runpy, socket, sys
-if "experiments.launched" in sys.argv:
-    import experiments.launched
-    del sys.modules["experiments.launched"]
+if "experiments.scale.launched" in sys.argv:
+    import experiments.scale.launched
+    del sys.modules["experiments.scale.launched"]
 with open({calls!r}, "a") as calls:
     print(*sys.argv[1:], file=calls)
 with socket.socket() as held:
@@ -263,7 +264,7 @@ def test_a_table_s_trainings_are_launched(chained, monkeypatch, capsys):
     assert not (chained / "results/chained").exists()
     contents = run(chained, *launch, "--shard=1/2")
     modules = [
-        call.split("-m experiments.")[1].split()[0] for call in calls.read_text().splitlines()
+        call.split("-m experiments.scale.")[1].split()[0] for call in calls.read_text().splitlines()
     ]
     assert modules == ["world", "world", "launched"]
     assert contents["complete"]

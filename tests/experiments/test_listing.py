@@ -8,10 +8,12 @@ from io import StringIO
 import pytest
 
 from datamodules.sources.source import Source
-from experiments import listing, reproduce
-from experiments.costs import Cost, Spent, cost, rates
-from experiments.listing import recall, time_left
-from experiments.runs import Run, Setting
+from experiments import reproduce
+from experiments.report import listing
+from experiments.report.listing import recall, time_left
+from experiments.results.costs import Cost, Spent, cost, rates
+from experiments.results.runs import Run
+from experiments.setting import Setting
 from experiments.tables import load_table
 from tests.experiments.conftest import make_up
 from tests.experiments.kills import TABLES, run

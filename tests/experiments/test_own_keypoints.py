@@ -9,9 +9,9 @@ import torch
 from pytorch_lightning import Trainer
 
 from datamodules import OwnKeypoints
-from experiments import own_predictions
 from experiments.cli import PoseCLI, main
-from experiments.own_predictions import OwnPredictions
+from experiments.command import own_predictions
+from experiments.command.own_predictions import OwnPredictions
 from lightning_modules import SRNet
 from tests.datamodules import keypoint_writers as writers
 from tests.experiments.conftest import (

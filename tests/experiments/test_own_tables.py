@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from datamodules import DataError
-from experiments.runs import Run, Setting
+from experiments.results.runs import Run
+from experiments.setting import Setting
 from experiments.tables import Training, load_table
 
 TABLE = """

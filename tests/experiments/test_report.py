@@ -2,9 +2,9 @@
 
 import pytest
 
-from experiments.figures import WIDTH, curve_figure, drawn_intervals
-from experiments.predictions import Bar, bars
-from experiments.report import Cell, confidence, gaps, grids
+from experiments.report.figures import WIDTH, curve_figure, drawn_intervals
+from experiments.report.predictions import Bar, bars
+from experiments.report.table import Cell, confidence, gaps, grids
 
 
 def contents(columns):

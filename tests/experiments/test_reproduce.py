@@ -16,7 +16,7 @@ import torch
 
 from datamodules import DataError
 from experiments import reproduce
-from experiments.runs import Run
+from experiments.results.runs import Run
 from experiments.tables import CONFIGS, Measurement, load_table
 from lightning_modules import PoseLifter
 from tests.experiments.conftest import make_tiny, make_up, run, times

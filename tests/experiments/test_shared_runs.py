@@ -11,7 +11,8 @@ import pytest
 import torch
 import yaml
 
-from experiments.runs import Run, Setting
+from experiments.results.runs import Run
+from experiments.setting import Setting
 from experiments.tables import Row, Training, load_table
 from tests.experiments.conftest import make_tiny, make_up, run, times
 

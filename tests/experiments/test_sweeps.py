@@ -12,10 +12,10 @@ import wandb
 
 from datamodules import DataError
 from experiments import cli, sweep, wandb_log
+from experiments.agents.cells import Cell, cells_of
+from experiments.agents.mirror import epochs
 from experiments.cli import PoseCLI, main
-from experiments.mirror import epochs
-from experiments.runs import Setting
-from experiments.sweep_cells import Cell, cells_of
+from experiments.setting import Setting
 from experiments.tables import table_names
 from tests.experiments.conftest import (
     SHORT,

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from experiments import runs
-from experiments.runs import Run, Setting
+from experiments.results import runs
+from experiments.results.runs import Run
+from experiments.setting import Setting
 from experiments.tables import CONFIGS, FOLDER, Training, load_table, table_names
 
 TABLES = table_names()

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from datamodules.skeletons import H36M17
-from experiments.viewer import Scene, viewer_html, viewer_page
+from experiments.report.viewer import Scene, viewer_html, viewer_page
 
 
 def scene(frames=None, **others):

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import yaml
 
+from experiments.agents.cells import Cell
+from experiments.agents.mirror import Mirror
 from experiments.cli import PoseCLI
 from experiments.cli import main as cli_main
-from experiments.launch import Launcher
-from experiments.mirror import Mirror
 from experiments.reproduce import launched, ready, stoppable
-from experiments.runs import Setting
+from experiments.scale.launch import Launcher
+from experiments.scale.workers import one_by_one
+from experiments.setting import Setting
 from experiments.sweep import Sweep, load_sweep, parse, search_args
-from experiments.sweep_cells import Cell
 from experiments.tables import CONFIGS
 from experiments.wandb_log import start
-from experiments.workers import one_by_one
 
 
 def run_cell(cell: Cell, setting: Setting, results: Path, launcher: Launcher | None = None) -> None:
@@ -57,7 +57,7 @@ def run_fit(sweep: Sweep, setting: Setting, results: Path, given: Sequence[str])
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run from an agent's command line."""
-    options, setting, given = parse("sweep_run", args)
+    options, setting, given = parse("agents.run", args)
     with ready(options, jobs=1) as environment:
         sweep = load_sweep(options.sweep)
         if sweep.row:

@@ -11,10 +11,10 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from experiments.cli import one_sentence_for_mistakes
+from experiments.command.memory import keep_freed_memory
 from experiments.fit import fit
-from experiments.memory import keep_freed_memory
+from experiments.scale.world import EPOCH_BEGINS, EPOCH_ENDS, World, say
 from experiments.stages import Stage
-from experiments.world import EPOCH_BEGINS, EPOCH_ENDS, World, say
 
 # a job that is queued again goes on from the last epoch's end, and not, as Lightning's own way of
 # doing that has it, within an epoch, whose rest would hold frames that it has seen

@@ -13,8 +13,8 @@ from pytorch_lightning.utilities import rank_zero_info
 from torch import Tensor
 
 from datamodules import DataError, PoseDataModule, SyntheticMocap
+from experiments.command.graphs import Graph, predictor
 from experiments.files import write_whole
-from experiments.graphs import Graph, predictor
 from lightning_modules import PoseLifter
 
 Format = Literal["onnx", "torchscript"]

@@ -13,8 +13,8 @@ import torch
 
 from datamodules import DataError
 from experiments.files import write_json
-from experiments.runs import Run
-from experiments.world import EPOCH_BEGINS, EPOCH_ENDS, WORLD, World
+from experiments.results.runs import Run
+from experiments.scale.world import EPOCH_BEGINS, EPOCH_ENDS, WORLD, World
 
 _LOG = "launch.log"
 
@@ -62,7 +62,7 @@ class Launcher:
         path = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
         self.environment = {**environment, "PATH": path}
         told: list[str] = []
-        self._launch(["-m", "experiments.world"], folder / _LOG, told.append)
+        self._launch(["-m", "experiments.scale.world"], folder / _LOG, told.append)
         worlds = [line.split(WORLD)[1].split() for line in told if WORLD in line]
         ranks, nodes = map(int, worlds[0]) if worlds else (0, 1)
         self.world = World(ranks, nodes)
@@ -100,7 +100,7 @@ class Launcher:
             elif line.startswith(EPOCH_ENDS):
                 end()
 
-        args = ["-m", "experiments.launched", str(task)]
+        args = ["-m", "experiments.scale.launched", str(task)]
         self._launch(args, run.folder / _LOG, on_line, lock)
         write_json(trained, asdict(self.world))
 

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from datamodules import PoseSequences
-from experiments.claims import TEST, Figures, judge
-from experiments.evidence import Evidence, over_seeds, total
-from experiments.runs import SMOKE, Run, Setting
+from experiments.results.claims import TEST, Figures, judge
+from experiments.results.evidence import Evidence, over_seeds, total
+from experiments.results.runs import Run
+from experiments.setting import SMOKE, Setting
 from experiments.tables import Curve, Table
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.details import Details
+from experiments.results.details import Details
 
 Float64 = NDArray[np.float64]
 

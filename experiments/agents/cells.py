@@ -6,7 +6,8 @@ from pathlib import Path
 
 from datamodules import DataError
 from experiments.plan import planned
-from experiments.runs import Run, Setting
+from experiments.results.runs import Run
+from experiments.setting import Setting
 from experiments.tables import load_table
 
 

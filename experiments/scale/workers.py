@@ -15,9 +15,9 @@ from typing import cast
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from datamodules import DataError
-from experiments.costs import Stopwatch
-from experiments.launch import Launcher
-from experiments.runs import Run
+from experiments.results.costs import Stopwatch
+from experiments.results.runs import Run
+from experiments.scale.launch import Launcher
 
 OnRun = Callable[[Run], None]
 OnFailure = Callable[[Run, Exception], None]

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datamodules.skeletons import Skeleton
-from experiments.predictions import predictions
-from experiments.runs import Run
-from experiments.viewer import viewer_page
+from experiments.report.predictions import predictions
+from experiments.report.viewer import viewer_page
+from experiments.results.runs import Run
 
 if TYPE_CHECKING:
     import wandb

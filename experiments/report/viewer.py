@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.skeletons import Skeleton
-from experiments.pages import TEMPLATES
+from experiments.report.pages import TEMPLATES
 
 # what one step of the packed 16-bit numbers stands for: a millimetre; a pixel in 20,000
 _METRES, _NORMALISED = 1e-3, 1e-4

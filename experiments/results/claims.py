@@ -3,14 +3,15 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from scipy import stats
 
-from experiments.evidence import Evidence, constant, total
+from experiments.results.evidence import Evidence, constant, total
 
 Verdict = Literal["holds", "reversed", "undecided"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 # row -> column -> what was measured
 Figures = Mapping[str, Mapping[str, Evidence]]
 

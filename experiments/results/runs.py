@@ -1,98 +1,30 @@
 """A run: one row of a table, trained with one seed and measured under every protocol."""
 
 import json
-from collections.abc import Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass, fields
-from functools import cache, cached_property
+from collections.abc import Sequence
+from dataclasses import fields
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from datamodules import PoseDataModule
-from experiments.cli import TRAINER_DEFAULTS, PoseCLI
+from experiments.cli import PoseCLI
 from experiments.code_version import FIT, STAGED_FIT, code_version
-from experiments.details import Details, DetailsRecorder
+from experiments.command.last_loss import LastLoss
 from experiments.files import write_json
 from experiments.fit import fit
-from experiments.last_loss import LastLoss
+from experiments.results.details import Details, DetailsRecorder
+from experiments.setting import CROSS_DATASET, TRAINING, Setting, as_text, merge, protocol_config
 from experiments.stages import Stage
-from experiments.tables import CONFIGS, Measurement, Row, Table, Training
+from experiments.tables import Measurement, Table, Training
 from lightning_modules.lifter import MILLIMETRES
 
-TRAINING, CROSS_DATASET = "training", "cross_dataset"
-# smoke is a config on top of those of quick
-QUICK, SMOKE = "quick", "smoke"
 # a run is small: more GPUs serve more runs, not a faster one
 _TRAINER = {"devices": "1", "enable_progress_bar": "false", "enable_model_summary": "false"}
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a whole table is run with.
-
-    Attributes:
-        data: name of a config in `configs/sources`.
-        source_args: arguments of the source that the config leaves to the user, such as its folder.
-        preset: as the user names it; the table says which config in `configs/presets` it means.
-        other: the source that the Cross-Dataset Protocol tests on; its config's when not given.
-        other_fingerprint: of its data.
-        images: folder of Human3.6M's images, for rows that take images.
-        ranks: processes that train a run together; each takes a batch a step.
-    """
-
-    data: str
-    source_args: tuple[tuple[str, str], ...]
-    preset: str
-    other: Mapping[str, Any] | None = None
-    other_fingerprint: str = ""
-    images: str | None = None
-    ranks: int = 1
-
-    def args(self, row: Row, protocol: str, options: Mapping[str, Any]) -> list[str]:
-        """The command line of a row under one protocol: its configs and what they leave open.
-
-        Args:
-            row: of the table.
-            protocol: name of a config in `configs/protocols`.
-            options: `data.init_args.…` or `model.init_args.…` -> value.
-        """
-        source = {**dict(self.source_args), **row.source}
-        place = "data.init_args.source.init_args"
-        if "source" in self.config(row, protocol)["data"]["init_args"]["source"].get(
-            "init_args", ()
-        ):
-            # pictures drawn of a source's motion
-            place += ".source.init_args"
-        given: dict[str, Any] = {f"{place}.{key}": value for key, value in source.items()}
-        if self.images and row.sources:
-            given[f"{place}.images"] = self.images
-        if protocol == CROSS_DATASET and self.other:
-            given["data.init_args.test_source"] = self.other
-        configs = [f"--config={path}" for path in self._configs(row, protocol)]
-        return configs + [f"--{key}={_text(value)}" for key, value in {**given, **options}.items()]
-
-    def config(self, row: Row, protocol: str) -> dict[str, Any]:
-        """What the configs of a row say, later ones over earlier ones."""
-        merged: dict[str, Any] = {"trainer": {"max_epochs": TRAINER_DEFAULTS["max_epochs"]}}
-        for path in self._configs(row, protocol):
-            _merge(merged, deepcopy(_parsed(path.read_text())))
-        return merged
-
-    def _configs(self, row: Row, protocol: str) -> list[Path]:
-        preset = QUICK if self.preset == SMOKE else self.preset
-        names = {
-            "methods": row.method,
-            "protocols": protocol,
-            "sources": row.sources.get(self.data, self.data),
-            "presets": row.presets.get(preset, preset),
-        }
-        paths = [CONFIGS / axis / f"{name}.yaml" for axis, name in names.items()]
-        return [*paths, CONFIGS / f"presets/{SMOKE}.yaml"] if self.preset == SMOKE else paths
 
 
 class Run:
@@ -131,8 +63,8 @@ class Run:
         held = table.rows[row]
         model = {**held.options, **dict.fromkeys(held.seeded, seed)}
         config = setting.config(held, training.protocol)
-        _merge(config, {"model": {"init_args": model}})
-        _merge(config, {"data": {"init_args": dict(training.set)}})
+        merge(config, {"model": {"init_args": model}})
+        merge(config, {"data": {"init_args": dict(training.set)}})
         epochs = max(1, round(held.epochs * config["trainer"]["max_epochs"]))
         config["trainer"]["max_epochs"] = epochs
         self.max_epochs = epochs
@@ -178,10 +110,10 @@ class Run:
         protocol = measurement.protocol
         if protocol == TRAINING:
             return TRAINING
-        held: Any = [_parsed((CONFIGS / "protocols" / f"{protocol}.yaml").read_text())]
+        held: Any = [protocol_config(protocol)]
         if protocol == CROSS_DATASET:
             held += [self.setting.other, self.setting.other_fingerprint]
-        options = [f"{key}={_text(value)}" for key, value in sorted(measurement.set.items())]
+        options = [f"{key}={as_text(value)}" for key, value in sorted(measurement.set.items())]
         return " ".join(
             [Path(protocol).name, *options, _digest((held, code_version(held)), size=3)]
         )
@@ -239,26 +171,6 @@ def datamodule(args: Sequence[str]) -> PoseDataModule:
     """The datamodule of a command line."""
     held: PoseDataModule = PoseCLI(list(args), run=False).datamodule
     return held
-
-
-@cache
-def _parsed(text: str) -> Any:  # noqa: ANN401
-    """A config, to be looked at and not changed."""
-    return yaml.safe_load(text)
-
-
-def _merge(into: dict[str, Any], held: Mapping[str, Any]) -> None:
-    """Later configs win, option by option."""
-    for key, value in held.items():
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
-        else:
-            into[key] = value
-
-
-def _text(value: Any) -> str:  # noqa: ANN401
-    """A value on a command line, `null` and lists included."""
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _digest(held: Any, size: int) -> str:  # noqa: ANN401

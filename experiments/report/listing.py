@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -14,15 +14,13 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from datamodules import DataError
-from experiments.claims import Verdict
 from experiments.code_version import code_version
-from experiments.costs import Cost, cost, rates
 from experiments.files import write_json
 from experiments.plan import Plan, plan
-from experiments.runs import CROSS_DATASET, Setting
+from experiments.results.claims import VERDICTS
+from experiments.results.costs import Cost, cost, rates
+from experiments.setting import CROSS_DATASET, Setting
 from experiments.tables import Table, Training, load_table, table_names
-
-VERDICTS = get_args(Verdict)
 
 
 def print_tables(setting: Setting, seeds: Sequence[int], results: Path, jobs: int) -> None:

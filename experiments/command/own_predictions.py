@@ -16,7 +16,7 @@ from datamodules.own_keypoints import OwnKeypoints
 from datamodules.sequences import PoseSequences
 from datamodules.sources.keypoint_files.own_clip import OwnClip
 from experiments.files import write_whole
-from experiments.viewer import Scene, viewer_page
+from experiments.report.viewer import Scene, viewer_page
 
 _ABOUT = (
     "Metres in the camera's frame (x right, y down, z away from it), relative to the hip. Where a "

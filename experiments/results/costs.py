@@ -10,7 +10,7 @@ from time import monotonic
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from experiments.files import write_json
-from experiments.runs import Run
+from experiments.results.runs import Run
 
 _FILE = "seconds.json"
 

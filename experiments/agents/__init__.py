@@ -1,0 +1,1 @@
+"""What W&B agents run, and what W&B is shown of it."""

@@ -1,0 +1,1 @@
+"""What the `lightning` command has beside Lightning: checks, callbacks, exported graphs."""

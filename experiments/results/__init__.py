@@ -1,0 +1,1 @@
+"""Runs, what they leave, and what is concluded from it."""
