@@ -75,11 +75,12 @@ def epochs(folder: Path) -> list[dict[str, float]]:
         place = path.relative_to(folder).parts[0]
         named = re.fullmatch(r"\d+-(.+)-\w+", place)
         stage = f"{named[1]}/" if named else ""
-        with path.open() as file:
-            for row in csv.DictReader(file):
-                seen = {k: float(v) for k, v in row.items() if k.startswith("train/") and v}
-                if seen:
-                    epoch = int(row["epoch"])
-                    held = {stage + name: value for name, value in seen.items()}
-                    rows[place, epoch] = {"epoch": epoch, **held}
+        lines = path.read_text().splitlines(keepends=True)
+        # the last one may be half written
+        for row in csv.DictReader(line for line in lines if line.endswith("\n")):
+            seen = {k: float(v) for k, v in row.items() if k.startswith("train/") and v}
+            if seen:
+                epoch = int(row["epoch"])
+                held = {stage + name: value for name, value in seen.items()}
+                rows[place, epoch] = {"epoch": epoch, **held}
     return [rows[key] for key in sorted(rows)]

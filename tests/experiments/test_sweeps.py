@@ -198,6 +198,9 @@ def test_epochs_are_told_once_and_stage_after_stage(tmp_path):
     log("1-flow-0b/log/version_0", "0,3,4.0,", "1,7,3.0,")
     # stopped before the second epoch's checkpoint was written
     log("1-flow-0b/log/version_1", "1,7,3.0,", "2,11,2.0,")
+    # whose last line is just being written
+    with (tmp_path / "1-flow-0b/log/version_1/metrics.csv").open("a") as file:
+        file.write("3,15,1")
     assert epochs(tmp_path) == [
         {"epoch": 0, "flow/train/loss": 4.0},
         {"epoch": 1, "flow/train/loss": 3.0},
