@@ -1,6 +1,7 @@
 """Launch a run's training through torchrun, srun or the like, in processes of its own."""
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable, Mapping
@@ -17,6 +18,8 @@ from experiments.results.runs import Run
 from experiments.scale.world import EPOCH_BEGINS, EPOCH_ENDS, WORLD, World
 
 _LOG = "launch.log"
+# of a task, which `srun --label` puts before its lines
+_LABEL = re.compile(r"^ *\d+: ")
 
 
 def stand_alone() -> dict[str, str]:
@@ -130,9 +133,10 @@ class Launcher:
             with log.open("w", buffering=1) as written:
                 for line in process.stdout:
                     written.write(line)
-                    on_line(line)
-                    if line.startswith("error: "):
-                        mistake = f": {line.removeprefix('error: ').strip()}"
+                    said = _LABEL.sub("", line)
+                    on_line(said)
+                    if said.startswith("error: "):
+                        mistake = f": {said.removeprefix('error: ').strip()}"
                 process.wait()
         finally:
             _end(process)

@@ -282,6 +282,13 @@ def test_a_table_s_trainings_are_launched(chained, monkeypatch, capsys):
     Launcher(FAILING, os.environ, chained).fit(SimpleNamespace(folder=folder), print, print, 0)
 
 
+def test_epochs_are_counted_where_lines_are_labelled(chained):
+    launch = """sh -c '"$@" | sed "s/^/ 0: /"' sh"""
+    ((name,),) = run(chained, "chained", f"--launch={launch}")["runs"].values()
+    spent = json.loads((chained / "results/runs" / name / "seconds.json").read_text())
+    assert spent["epochs"] == 3
+
+
 @pytest.mark.parametrize(
     ("launch", "words"),
     [
@@ -292,6 +299,7 @@ def test_a_table_s_trainings_are_launched(chained, monkeypatch, capsys):
         ("echo", ["starts 0 processes"]),
         (TWICE, ["starts 2 processes"]),
         (FAILING, ["exit code 3", "results/runs/chained-seed0-", "launch.log: No data."]),
+        (FAILING.replace("error:", "1: error:"), ["exit code 3", "launch.log: No data."]),
     ],
 )
 def test_what_goes_wrong_in_a_launcher_is_told_in_one_sentence(launch, words, chained, capsys):
