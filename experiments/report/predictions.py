@@ -79,8 +79,8 @@ def predictions(runs: Sequence[Run], skeleton: Skeleton) -> tuple[str, dict[str,
         it. Empty where none does.
     """
     done = [run for run in runs if not run.missing]
-    table = runs[0].table
-    for measurement in table.measurements:
+    for measurement in done[0].table.measurements if done else ():
+        table = done[0].table
         rows = {row: _details(done, row, measurement) for row in table.rows}
         if any(rows.values()):
             found = {row: _of(held, skeleton) for row, held in rows.items() if held}

@@ -58,13 +58,13 @@ class Grid:
 
     Attributes:
         heads: titles from left to right.
-        lines: title of every line -> its cells.
+        lines: title of every line, which several may share, and its cells.
         measured: whether there are measured figures.
         paper: whether there are published ones.
     """
 
     heads: list[str]
-    lines: dict[str, list[Cell]]
+    lines: list[tuple[str, list[Cell]]]
     measured: bool
     paper: bool
 
@@ -94,7 +94,7 @@ def _grid(contents: dict[str, Any], rows: list[str]) -> Grid:
     lines = [[_cell(contents, row, column) for column in columns] for row in rows]
     if measured and len(columns) > _WIDE:
         heads, rows, lines = rows, heads, [list(line) for line in zip(*lines, strict=True)]
-    return Grid(heads, dict(zip(rows, lines, strict=True)), measured, paper)
+    return Grid(heads, list(zip(rows, lines, strict=True)), measured, paper)
 
 
 def _cell(contents: dict[str, Any], row: str, column: str) -> Cell:
@@ -138,7 +138,7 @@ def write_report(
     Args:
         folder: of the table's results.
         contents: as `summarise` gives them.
-        runs: of the table, whose predictions `index.html` shows.
+        runs: of the table; `index.html` shows the predictions of those with the contents' seeds.
         skeleton: of their data.
     """
     write_json(folder / "table.json", contents)
@@ -150,7 +150,8 @@ def write_report(
         "confidence": confidence,
     }
     write_text(folder / "table.md", TEMPLATES.get_template("table.md.jinja").render(common))
-    under, predicted = predictions(runs, skeleton)
+    counted = [run for run in runs if run.seed in contents["seeds"]]
+    under, predicted = predictions(counted, skeleton)
     errors = {
         "Mean distance of each joint, mm, not aligned": {r: p.joints for r, p in predicted.items()},
         "MPJPE of each action, mm, over its frames": {r: p.actions for r, p in predicted.items()},
@@ -183,7 +184,7 @@ def print_table(contents: dict[str, Any], folder: Path) -> None:
             if grid.paper:
                 title = "paper" if grid.measured else head
                 table.add_column(title, justify="right", style="dim")
-        for title, line in grid.lines.items():
+        for title, line in grid.lines:
             figures = []
             for cell in line:
                 if grid.measured:

@@ -12,6 +12,7 @@ import pytest
 from datamodules import DataError
 from experiments import everything
 from experiments.report.table import confidence
+from experiments.results.details import Details
 from experiments.results.runs import Run
 from tests.experiments.conftest import make_tiny, make_up, times
 from tests.experiments.kills import TABLES, kill, run, tables_of
@@ -141,6 +142,24 @@ def test_a_run_that_fails_is_recorded_and_the_rest_goes_on(three, copied, monkey
     assert run(three / "results", *SEEDS, "--jobs=1") == 0
     assert all(json.loads(text)["complete"] for text in tables_of(three / "results").values())
     assert "failed" not in "".join(pages_of(three))
+
+
+def test_predictions_are_shown_of_the_seeds_that_all_rows_have(three, monkeypatch):
+    def failing(self, callbacks, execute=Run.execute):
+        if (self.row, self.seed) == ("SFS", 1):
+            raise DataError("These data are wrong.")
+        execute(self, callbacks)
+
+    monkeypatch.setattr(Run, "execute", failing)
+    assert run(three / "results", *SEEDS, "--jobs=1") == 1
+    place = three / "results/srnet-second"
+    (folder,) = json.loads((place / "table.json").read_text())["runs"]["Ours"]
+    # of either test of the seed that is left
+    left = (three / "results/runs" / folder).glob("details-*.npz")
+    page = (place / "index.html").read_text()
+    shown = re.findall(r'<th scope="row">.*\s*<td class="bar.*>(.*)</td>', page)
+    joints = [[f"{distance:.1f}" for distance in Details.load(path).joints] for path in left]
+    assert shown[: len(joints[0])] in joints
 
 
 def test_where_all_runs_fail_the_pages_say_why(three, monkeypatch):
