@@ -22,6 +22,9 @@ from experiments.results.costs import Cost, cost, rates
 from experiments.setting import CROSS_DATASET, Setting
 from experiments.tables import Table, Training, load_table, table_names
 
+# name, size in bytes and time of the last change in ns
+FileState = tuple[str, int, int]
+
 
 def print_tables(setting: Setting, seeds: Sequence[int], results: Path, jobs: int) -> None:
     """Print every table there is, what of its runs is done, and what the rest takes.
@@ -40,11 +43,12 @@ def print_tables(setting: Setting, seeds: Sequence[int], results: Path, jobs: in
     for head in ("runs", "done", "epochs left", "time left", "claims"):
         listed.add_column(head, justify="right", no_wrap=True)
     timed, runs, refused = rates(results), [], {}
+    files = data_files(setting)
     for name in table_names():
         table = load_table(name)
         title = Text(table.title, no_wrap=True, overflow="ellipsis")
         try:
-            own = recall(table, setting, results).runs(seeds, results)
+            own = recall(table, setting, results, files).runs(seeds, results)
         except DataError as error:
             refused[name] = str(error)
             listed.add_row(name, title, "-")
@@ -90,15 +94,30 @@ def _counts(folder: Path, setting: Setting) -> str:
     return " ".join(str(verdicts.count(verdict)) for verdict in VERDICTS)
 
 
-def recall(table: Table, setting: Setting, results: Path) -> Plan:
+def data_files(setting: Setting) -> list[FileState]:
+    """The state of every file that a setting's data may be read from."""
+    other = setting.other or {}
+    roots = dict(setting.source_args).get("root"), other.get("init_args", {}).get("root")
+    paths = [path for root in filter(None, roots) for path in sorted(Path(root).rglob("*"))]
+    stats = [path.stat() for path in paths]
+    return [(str(p), s.st_size, s.st_mtime_ns) for p, s in zip(paths, stats, strict=True)]
+
+
+def recall(table: Table, setting: Setting, results: Path, files: Sequence[FileState]) -> Plan:
     """A table's plan as it was when the data, the table and the code were as they are now.
 
-    Files are compared by name, size and time. Nothing is trained by a plan that is recalled.
+    Nothing is trained by a plan that is recalled.
+
+    Args:
+        table: the table.
+        setting: data and preset.
+        results: where plans are remembered.
+        files: of the data, as `data_files` gives them: walking a large folder takes long.
 
     Raises:
         DataError: the data do not serve the table.
     """
-    key = _key(table, setting)
+    key = _key(table, setting, files)
     path = results / "plans" / f"{table.name}-{key}.json"
     if path.exists():
         held = json.loads(path.read_text())
@@ -125,7 +144,7 @@ def recall(table: Table, setting: Setting, results: Path) -> Plan:
     return Plan(table, setting, held["fingerprints"], trainings, held["skipped"])
 
 
-def _key(table: Table, setting: Setting) -> str:
+def _key(table: Table, setting: Setting, files: Sequence[FileState]) -> str:
     """A hash of all that a plan depends on, without reading the data."""
     held = setting.other or {}
     said: list[Any] = [repr((table, setting))]
@@ -134,9 +153,5 @@ def _key(table: Table, setting: Setting) -> str:
         for protocol in ("subject", CROSS_DATASET, *trainings):
             config = setting.config(row, protocol)
             said += [config, code_version([config["model"], config["data"], held])]
-    roots = dict(setting.source_args).get("root"), held.get("init_args", {}).get("root")
-    for root in filter(None, roots):
-        for path in sorted(Path(root).rglob("*")):
-            stat = path.stat()
-            said.append((str(path), stat.st_size, stat.st_mtime_ns))
+    said += files
     return blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=5).hexdigest()

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 from time import monotonic
 
+import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from experiments.files import write_json
@@ -39,11 +40,19 @@ class Spent:
 
 
 class Stopwatch(Callback):
-    """Keeps what a run takes; a run that was stopped adds to what it had taken."""
+    """Keeps what a run takes; a run that was stopped adds to what it had taken.
+
+    An epoch that ended, and whose checkpoint was not written any more, is trained again: it does
+    not count.
+    """
 
     def __init__(self, run: Run) -> None:
         self.path = run.folder / _FILE
-        self.spent = Spent.of(run)
+        spent = Spent.of(run)
+        if spent.epochs > (kept := _epochs_kept(run.folder)):
+            training = spent.training * kept / spent.epochs
+            spent = replace(spent, epochs=kept, training=training)
+        self.spent = spent
         self.lap = monotonic()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -135,6 +144,15 @@ def rates(results: Path) -> dict[str, tuple[float, float]]:
         )
         for kind, timed in seen.items()
     }
+
+
+def _epochs_kept(folder: Path) -> int:
+    """Epochs that the checkpoints in a run's folder have behind them, in all of its stages."""
+    held = (
+        torch.load(path, weights_only=True, map_location="cpu", mmap=True)
+        for path in folder.rglob("last.ckpt")
+    )
+    return sum(checkpoint["epoch"] + 1 for checkpoint in held)
 
 
 def _kind(run: Run) -> str:

@@ -4,15 +4,17 @@ import json
 import re
 from contextlib import redirect_stdout
 from io import StringIO
+from pathlib import Path
 
 import pytest
 
 from datamodules.sources.source import Source
 from experiments import reproduce
 from experiments.report import listing
-from experiments.report.listing import recall, time_left
+from experiments.report.listing import data_files, recall, time_left
 from experiments.results.costs import Cost, Spent, cost, rates
 from experiments.results.runs import Run
+from experiments.scale.workers import one_by_one
 from experiments.setting import Setting
 from experiments.tables import load_table
 from tests.experiments.conftest import make_up
@@ -69,7 +71,7 @@ def test_a_changed_table_or_config_is_planned_anew(tiny, monkeypatch):
     keys = set()
 
     def key():
-        keys.add(listing._key(load_table("srnet-first"), SETTING))
+        keys.add(listing._key(load_table("srnet-first"), SETTING, []))
         return len(keys)
 
     assert key() == key() == 1
@@ -84,15 +86,29 @@ def test_a_changed_table_or_config_is_planned_anew(tiny, monkeypatch):
     (data / "a.npz").write_text("1")
     npz = Setting("npz", (("root", str(data)), ("name", "a")), "quick")
     table = load_table("srnet-first")
-    before = listing._key(table, npz)
+    before = listing._key(table, npz, data_files(npz))
     (data / "a.npz").write_text("12")
-    assert listing._key(table, npz) != before
+    assert listing._key(table, npz, data_files(npz)) != before
+
+
+def test_the_data_s_folder_is_walked_once_a_list(tiny, monkeypatch):
+    make_up(tiny, monkeypatch, **TABLES)
+    data = tiny / "data"
+    data.mkdir()
+    walked = []
+    walk = Path.rglob
+    monkeypatch.setattr(
+        Path, "rglob", lambda self, pattern: (walked.append(self), walk(self, pattern))[1]
+    )
+    for lists in (1, 2):
+        assert listed(tiny / "results", "--data=npz", f"--root={data}", "--name=a")
+        assert walked.count(data) == lists
 
 
 def test_costs_are_added_up_by_kind(tiny, monkeypatch):
     make_up(tiny, monkeypatch, **TABLES)
     results = tiny / "results"
-    runs = recall(load_table("srnet-first"), SETTING, results).runs([0, 1], results)
+    runs = recall(load_table("srnet-first"), SETTING, results, []).runs([0, 1], results)
     kind = Spent.of(runs[0]).kind
     assert kind == "srnet synthetic quick"
     assert cost([*runs, *runs], {}) == Cost(4, 0, 8, 0.0, 8)
@@ -106,6 +122,21 @@ def test_costs_are_added_up_by_kind(tiny, monkeypatch):
     assert rates(results) == {kind: (6.0, 4.0)}
     # of epochs are left: none, one, none, two
     assert cost(runs, rates(results)) == Cost(4, 0, 3, 3 * 6 + 4 * 4, 0)
+
+
+def test_an_epoch_that_a_kill_has_undone_is_counted_once(tiny, monkeypatch):
+    make_up(tiny, monkeypatch, **TABLES)
+    results = tiny / "results"
+    (run_, *_) = recall(load_table("srnet-first"), SETTING, results, []).runs([0], results)
+
+    def kill(_):
+        raise RuntimeError("killed before the checkpoint is written")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        one_by_one([run_], kill, lambda _: None)
+    assert Spent.of(run_).epochs == 1
+    one_by_one([run_], lambda _: None, lambda _: None)
+    assert Spent.of(run_).epochs == run_.epochs == 2
 
 
 def test_times_are_said_as_people_say_them():
