@@ -40,6 +40,8 @@ def test_bench_prints_ratios(monkeypatch, capsys, tiny_motion):
         monkeypatch.setattr(dpcn, name, value)
     source = data.SyntheticMocap
     monkeypatch.setattr(data, "SyntheticMocap", lambda: source(frames=5))
+    # nine pairs where a benchmark says nothing else
+    monkeypatch.setattr(timing.compare, "__defaults__", (1, 1.0))
     __main__.main()
     printed = capsys.readouterr().out
     for what in (
