@@ -1,4 +1,4 @@
-"""Changed files of every format, `make fuzz` in small; and the judge, of readers that do what none may."""
+"""Changed files of every format; and the judge, of readers that do what none may."""
 
 import mmap
 import os
