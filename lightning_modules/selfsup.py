@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lightning_modules.controls import taken
 from lightning_modules.keypoint_controls import KeypointControls
 from lightning_modules.lift_only import LiftOnly, Part
 from lightning_modules.lifter import MILLIMETRES
@@ -118,7 +119,7 @@ class SelfSup(LiftOnly):
         self.pool = ImagePool((1, image_size, image_size), pool)
         self.estimates = KeypointControls(self.skeleton.mirror)
         # of the true 2D pose, lifted
-        self.from_truth = PAMPJPE()
+        self.from_truth = nn.ModuleDict({"pa_mpjpe_true_2d": PAMPJPE()})
         self.register_buffer("points", torch.zeros(joints, 2))
         ends = torch.tensor([end for _, end in self.skeleton.bones])
         right = torch.isin(ends, torch.tensor(self.skeleton.right))
@@ -223,7 +224,8 @@ class SelfSup(LiftOnly):
         other = screen_to_crop(batch["other_keypoints"], batch["other_crop"])
         self.estimates.update(found, truth, other, self.points, batch["visible"])
         lifted = self.lift(batch["true"][:, None]).double()
-        self.from_truth.update(MILLIMETRES * lifted, MILLIMETRES * batch["joints"].double())
+        metric: Any = self.from_truth["pa_mpjpe_true_2d"]
+        metric.update(MILLIMETRES * lifted, MILLIMETRES * batch["joints"].double())
         return predicted
 
     def log_errors(self, stage: str) -> None:
@@ -231,9 +233,7 @@ class SelfSup(LiftOnly):
         super().log_errors(stage)
         if self.part == "flow":
             return
-        figures = self.estimates.compute() | {"pa_mpjpe_true_2d": self.from_truth.compute()}
-        self.from_truth.reset()
-        for name, figure in figures.items():
+        for name, figure in {**self.estimates.compute(), **taken(self.from_truth)}.items():
             self.log(f"{stage}/{name}", figure)
 
     def on_train_epoch_end(self) -> None:
