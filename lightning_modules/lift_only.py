@@ -131,11 +131,12 @@ class LiftOnly(PoseLifter):
                 "There is no prior of unpaired 2D poses: take datamodules.UnpairedProtocol, "
                 "protocols/unpaired.yaml."
             )
-        if stage != "fit":
-            return
-        if self.part == "flow":
+        if stage == "fit" and self.part == "flow":
             self.measure(datamodule)
-        elif not self.unit and self.trainer.ckpt_path is None:
+
+    def on_fit_start(self) -> None:
+        """Check that there is a flow, now that a checkpoint to go on from has been loaded."""
+        if not self.unit:
             raise MisconfigurationException(
                 "The lifter has no flow to learn from: fit one first, as the stages of "
                 "methods/lift_only.yaml do."

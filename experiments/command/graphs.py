@@ -130,9 +130,11 @@ class GraphConsensus(nn.Module):
             middle = lengths.sort(0).values[(lengths.shape[0] - 1) // 2]
             unit = torch.maximum(middle / 2, lengths.amax(0) / 100)
             unit = unit.clamp_min(torch.finfo(rest.dtype).tiny)
-            half = own.relaxation / 2
+            half, scaled = own.relaxation / 2, rest / unit
             s = self.loop(
-                -2 * half * rest / unit,
+                # as if the least squares were right
+                -scaled * (3 - _factor(scaled, own.norm == "l21")) / 2,
+                -2 * half * scaled,
                 own.merge.to(rows),
                 own.means.to(rows),
                 own.groups,
@@ -173,6 +175,7 @@ def _step(
 
 
 def _scripted_loop(
+    s: Tensor,
     shift: Tensor,
     merge: Tensor,
     means: Tensor,
@@ -182,7 +185,6 @@ def _scripted_loop(
     least: float,
     most: int,
 ) -> Tensor:
-    s = torch.zeros_like(shift)
     going, count = True, 0
     while going:
         after = _step(s, shift, merge, means, groups, half, by_row)
@@ -193,6 +195,7 @@ def _scripted_loop(
 
 
 def _exported_loop(
+    s: Tensor,
     shift: Tensor,
     merge: Tensor,
     means: Tensor,
@@ -210,5 +213,5 @@ def _exported_loop(
         return count + 1, (after - s).square().sum(0).flatten().amax(0), after
 
     count = torch.zeros((), dtype=torch.int64, device=shift.device)
-    start = count, shift.new_full((), float("inf")), torch.zeros_like(shift)
+    start = count, shift.new_full((), float("inf")), s
     return torch.while_loop(going, step, start)[2]

@@ -77,9 +77,11 @@ def time_left(held: Cost, jobs: int) -> str:
     """For people, as far as it is known."""
     if held.done == held.runs:
         return ""
+    if held.untimed and not held.seconds:
+        return "?"
     minutes = held.seconds / jobs / 60
     known = f"{minutes / 60:.1f} h" if minutes >= 90 else f"{minutes:.1f} min"
-    return known + (" ?" if held.untimed else "")
+    return known + (" + ?" if held.untimed else "")
 
 
 def _counts(folder: Path, setting: Setting) -> str:

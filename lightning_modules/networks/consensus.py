@@ -1,13 +1,17 @@
 """Consensus: the poses of overlapping joint groups merged into one (DPCN, Sec. 5)."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from importlib.util import find_spec
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 Norm = Literal["l21", "l1", "l2"]
-# poses solved at once on a CPU, whose caches hold no more; a GPU takes all that it is given
-POSES_AT_ONCE = 256
+# poses solved at once on a CPU; a GPU takes all that it is given
+POSES_AT_ONCE = 1024
 _CHECKED_EVERY = 4
 # of the largest of a pose's coordinates about the groups' centres: what is nearer agrees
 _ROUNDING = 1e-6
@@ -24,7 +28,8 @@ class Consensus(nn.Module):
     A G = P(F + N - U), then N = shrink(A G - F + U, k) and U = A G - F + U - N, where A G is
     over-relaxed. Here one variable S = A G - F + U holds all: U is its part within the ball of k, N
     the rest. F - P F is all of F that the iterations see, so that single precision suffices. k is
-    half the median residual of the least squares, pose by pose, and the unit that S is held in.
+    half the median residual of the least squares, pose by pose, and the unit that S is held in. On
+    a CPU the iterations are those of `consensus_kernel` where numba is installed.
 
     Args:
         groups: (n_t, n_g) joints of each group.
@@ -32,7 +37,7 @@ class Consensus(nn.Module):
         norm: "l21", "l1", or "l2" for least squares.
         tolerance: a pose is done when no row of S moves further in a step than this part of the
             median residual.
-        max_iterations: after which poses are given as they stand.
+        max_iterations: after which poses are given as they stand, to the next multiple of four.
         relaxation: of A G.
 
     Raises:
@@ -41,6 +46,7 @@ class Consensus(nn.Module):
     """
 
     groups: Tensor
+    inverse: Tensor
     merge: Tensor
     means: Tensor
 
@@ -49,7 +55,7 @@ class Consensus(nn.Module):
         groups: Tensor,
         num_joints: int,
         norm: Norm = "l21",
-        tolerance: float = 1e-5,
+        tolerance: float = 5e-6,
         max_iterations: int = 2000,
         relaxation: float = 1.8,
     ) -> None:
@@ -69,10 +75,10 @@ class Consensus(nn.Module):
         centre = torch.eye(size, dtype=torch.float64) - 1 / size
         centred = (select.mT.unflatten(1, (count, size)) @ centre).flatten(1)
         self.register_buffer("groups", groups, persistent=False)
-        # (n, n_t n_g): the least squares' X, of mean 0
-        self.register_buffer(
-            "merge", (torch.linalg.pinv(laplacian) @ centred).float(), persistent=False
-        )
+        # (n, n); (n, n_t n_g): the least squares' X, of mean 0
+        inverse = torch.linalg.pinv(laplacian)
+        self.register_buffer("inverse", inverse.float(), persistent=False)
+        self.register_buffer("merge", (inverse @ centred).float(), persistent=False)
         # (n_t, n): the mean of a pose over each group
         self.register_buffer("means", (members / size).float(), persistent=False)
 
@@ -83,7 +89,8 @@ class Consensus(nn.Module):
         Nothing flows back through it: training minimises `disagreement`.
         """
         chunk = POSES_AT_ONCE if poses.device.type == "cpu" else max(1, len(poses))
-        merged = torch.cat([self._merged(part) for part in poses.split(chunk)])
+        with _full_precision(poses):
+            merged = torch.cat([self._merged(part) for part in _single(poses).split(chunk)])
         return merged - merged[:, :1]
 
     def disagreement(self, poses: Tensor) -> Tensor:
@@ -92,8 +99,9 @@ class Consensus(nn.Module):
         The mean of its squares is L_aggre (Eq. 12) with the consensus as X: a closed form, and
         differentiable.
         """
-        rows = poses.permute(3, 1, 2, 0).flatten(1, 2)
-        unexplained = rows - self._fit(rows, self._least_squares(rows))
+        rows = _single(poses).permute(3, 1, 2, 0).flatten(1, 2)
+        with _full_precision(poses):
+            unexplained = rows - self._fit(rows, self._least_squares(rows))
         return unexplained.unflatten(1, self.groups.shape).permute(3, 1, 2, 0)
 
     def _merged(self, poses: Tensor) -> Tensor:
@@ -103,8 +111,7 @@ class Consensus(nn.Module):
             rest = rows - self._fit(rows, pose)
             # the rest of a single group, or of groups that agree, is rounding
             apart = _squares(rest).amax(0) > _ROUNDING**2 * _squares(rows).amax(0)
-            rest[:, :, apart] = self._solve(rest[:, :, apart].contiguous())
-            pose = pose + self.merge.to(rows) @ rest
+            pose[:, :, apart] += self._solve(rest[:, :, apart])
         return pose.permute(2, 1, 0)
 
     def _least_squares(self, rows: Tensor) -> Tensor:
@@ -113,46 +120,94 @@ class Consensus(nn.Module):
         pose = merge @ rows
         return pose + merge @ (rows - self._fit(rows, pose))
 
-    def _fit(self, rows: Tensor, pose: Tensor) -> Tensor:
+    def _fit(self, rows: Tensor, pose: Tensor, out: Tensor | None = None) -> Tensor:
         """P rows: the pose at every group's joints, and the group's translation; (3, m, B)."""
         shifts = rows.unflatten(1, self.groups.shape).mean(2) - self.means.to(rows) @ pose
-        fit = pose.index_select(1, self.groups.flatten()).unflatten(1, self.groups.shape)
-        return fit.add_(shifts[:, :, None]).flatten(1, 2)
+        fit = torch.index_select(pose, 1, self.groups.flatten(), out=out)
+        fit.unflatten(1, self.groups.shape).add_(shifts[:, :, None])
+        return fit
 
     def _solve(self, rest: Tensor) -> Tensor:
-        """N - U at the optimum, for what the least squares leave (3, m, B)."""
+        """What the best pose has beyond the least squares', from what they leave (3, m, B)."""
         lengths = _squares(rest).sqrt_()
         # most rows may agree to the last bit, which says nothing of how far the others are
         unit = torch.maximum(lengths.median(0).values / 2, lengths.amax(0) / 100)
         unit = unit.clamp_min(torch.finfo(rest.dtype).tiny)
-        solved, half = torch.empty_like(rest), self.relaxation / 2
-        places, shift = torch.arange(rest.shape[2], device=rest.device), -2 * half * rest / unit
-        s, step, merge = torch.zeros_like(rest), 0, self.merge.to(rest)
-        pulled = torch.empty_like(s)
+        merge = compiled() if rest.device.type == "cpu" else None
+        rest = rest / unit
+        return (self._compiled(merge, rest) if merge else self._iterated(rest)).mul_(unit)
+
+    def _compiled(self, merge: Callable[..., None], rest: Tensor) -> Tensor:
+        """As `_iterated`, a part of the poses in every thread."""
+        poses = rest.permute(2, 1, 0).contiguous()
+        solved = rest.new_empty(len(poses), len(self.inverse), 3)
+        groups, inverse = self.groups.flatten().numpy(), self.inverse.to(rest).numpy()
+        kind = poses.numpy().dtype.type
+        tolerance, relaxation = kind(2 * self.tolerance), kind(self.relaxation)
+
+        def solve(part: Tensor, out: Tensor) -> None:
+            merge(
+                part.numpy(),
+                groups,
+                self.groups.shape[1],
+                inverse,
+                self.norm == "l21",
+                tolerance,
+                self.max_iterations,
+                _CHECKED_EVERY,
+                relaxation,
+                out.numpy(),
+            )
+
+        threads = torch.get_num_threads()
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(solve, poses.chunk(threads), solved.chunk(threads)))
+        return solved.permute(2, 1, 0)
+
+    def _iterated(self, rest: Tensor) -> Tensor:
+        """What to add to the least squares' pose, (3, n, B), with `rest` in each pose's unit."""
+        relaxation, merge = self.relaxation, self.merge.to(rest)
+        # as if the least squares were right
+        s = torch.addcmul(rest, rest, self._dual(rest)).neg_()
+        shift = rest.mul_(-relaxation)
+        solved = rest.new_empty(3, merge.shape[0], rest.shape[2])
+        places, step = torch.arange(rest.shape[2], device=rest.device), 0
+        # kept from step to step: fresh memory costs time
+        dual = pulled = pose = fit = None
         while len(places):
             step += 1
-            factor = self._factor(s)
-            torch.mul(s, factor, out=pulled)
-            checked = step % _CHECKED_EVERY == 0 or step >= self.max_iterations
+            dual = self._dual(s, out=dual)
+            pulled = torch.addcmul(s, s, dual, value=-2, out=pulled)
+            pose = torch.matmul(merge, pulled, out=pose)
+            fit = self._fit(pulled, pose, out=fit)
+            weight = torch.add(1 - relaxation, dual, alpha=relaxation, out=dual)
+            checked = step % _CHECKED_EVERY == 0
             before = s.clone() if checked else s
-            torch.addcmul(shift, s, factor.mul_(-half).add_(1 - half), out=s)
-            s.add_(self._fit(pulled, merge @ pulled), alpha=2 * half)
+            torch.addcmul(shift, s, weight, out=s).add_(fit, alpha=relaxation)
             if not checked:
                 continue
             moved = _squares(before.sub_(s)).amax(0)
             going = (moved > (2 * self.tolerance) ** 2) & (step < self.max_iterations)
             if not going.all():
-                done = s[:, :, ~going]
-                solved[:, :, places[~going]] = done * self._factor(done)
-                places = places[going]
-                s, shift = s[:, :, going].contiguous(), shift[:, :, going].contiguous()
-                pulled = torch.empty_like(s)
-        return solved.mul_(unit)
+                solved[:, :, places[~going]] = pose[:, :, ~going]
+                places, s, shift = places[going], s[:, :, going], shift[:, :, going]
+                dual = pulled = pose = fit = None
+        return solved
 
-    def _factor(self, s: Tensor) -> Tensor:
-        """What takes S = N + U to N - U: of each row, or of each coordinate."""
-        squares = _squares(s) if self.norm == "l21" else s.square()
-        return squares.clamp_min_(1).rsqrt_().mul_(-2).add_(1)
+    def _dual(self, s: Tensor, out: Tensor | None = None) -> Tensor:
+        """How much of S is U: of each row, or of each coordinate."""
+        squares = _squares(s, out) if self.norm == "l21" else torch.mul(s, s, out=out)
+        return squares.clamp_min_(1).rsqrt_()
+
+
+@cache
+def compiled() -> Callable[..., None] | None:
+    """The iterations as numba compiles them, where it is installed."""
+    if find_spec("numba") is None:
+        return None
+    from lightning_modules.networks.consensus_kernel import merge
+
+    return merge
 
 
 def check_connected(groups: Tensor, num_joints: int) -> None:
@@ -176,7 +231,17 @@ def check_connected(groups: Tensor, num_joints: int) -> None:
         )
 
 
-def _squares(rows: Tensor) -> Tensor:
+def _single(poses: Tensor) -> Tensor:
+    """In single precision or better."""
+    return poses.to(torch.promote_types(poses.dtype, torch.float32))
+
+
+def _full_precision(poses: Tensor) -> torch.autocast:
+    """Outside of a training in mixed precision, whose products are millimetres off."""
+    return torch.autocast(poses.device.type, enabled=False)
+
+
+def _squares(rows: Tensor, out: Tensor | None = None) -> Tensor:
     """Squared lengths (m, B) of (3, m, B): several times as fast as `norm` over that dimension."""
     x, y, z = rows
-    return (x * x).addcmul_(y, y).addcmul_(z, z)
+    return torch.mul(x, x, out=out).addcmul_(y, y).addcmul_(z, z)

@@ -76,10 +76,15 @@ FROM_IMAGES = {
 UNPAIRED = ("lift_only", "selfsup")
 
 
+def narrow(method, args):
+    """The options, and those that make what else the method has small."""
+    held = (model(**widths) for name, widths in NARROW.items() if method.startswith(name))
+    return [*args, *(option for options in held for option in options)]
+
+
 def fitted(method, args, folder):
     """Fit, and return the options of the same network."""
-    narrow = (model(**widths) for name, widths in NARROW.items() if method.startswith(name))
-    args = [*args, *(option for options in narrow for option in options)]
+    args = narrow(method, args)
     main(["fit", *args])
     weights = torch.load(latest(folder, "last.ckpt"), weights_only=True)["state_dict"]
     assert all(weight.isfinite().all() for weight in weights.values())

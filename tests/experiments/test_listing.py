@@ -39,10 +39,10 @@ def test_before_anything_is_run_the_epochs_are_known_and_the_time_is_not(tiny, m
     monkeypatch.setattr(Source, "load", None)
     monkeypatch.setattr(listing, "plan", None)
     assert listed(tiny / "results") == first
-    assert first["srnet-first"][:4] == ["4", "0", "8", "0.0 min ?"]
-    assert first["srnet-second"][:4] == ["4", "0", "8", "0.0 min ?"]
+    assert first["srnet-first"][:4] == ["4", "0", "8", "?"]
+    assert first["srnet-second"][:4] == ["4", "0", "8", "?"]
     # SR is in both
-    assert first["all"][:4] == ["6", "0", "12", "0.0 min ?"]
+    assert first["all"][:4] == ["6", "0", "12", "?"]
     assert first["rie-other"] == ["-"]
     assert any("rie-other cannot be run: " in said and "acts 'Swimming'" in said for said in first)
 
@@ -141,8 +141,9 @@ def test_an_epoch_that_a_kill_has_undone_is_counted_once(tiny, monkeypatch):
 
 def test_times_are_said_as_people_say_them():
     assert time_left(Cost(2, 2, 0, 0.0, 0), 2) == ""
+    assert time_left(Cost(2, 0, 5, 0.0, 5), 2) == "?"
     assert time_left(Cost(2, 1, 5, 90.0, 0), 1) == "1.5 min"
-    assert time_left(Cost(2, 1, 5, 90.0, 3), 2) == "0.8 min ?"
+    assert time_left(Cost(2, 1, 5, 90.0, 3), 2) == "0.8 min + ?"
     assert time_left(Cost(2, 1, 5, 3 * 3600.0, 0), 2) == "1.5 h"
 
 

@@ -4,15 +4,15 @@ import multiprocessing
 import os
 import shutil
 import signal
+from pathlib import Path
 
 import pytest
 import torch
 import yaml
 
 from experiments.cli import main
-from experiments.stages import Stage
+from experiments.stages import Frozen, Stage
 from experiments.tables import CONFIGS
-from lightning_modules import RIE
 from tests.experiments.conftest import (
     SHORT,
     checkpoint,
@@ -24,6 +24,7 @@ from tests.experiments.conftest import (
     times,
     trainer,
 )
+from tests.experiments.test_cli import QUICK, UNPAIRED, method_args, narrow
 
 STAGES = yaml.safe_load((CONFIGS / "methods/rie.yaml").read_text())["stages"]
 ARGS = [
@@ -129,32 +130,52 @@ def test_a_changed_stage_and_those_after_it_are_done_again(again):
     assert len(list(again.glob("runs/1-*"))) == 2
 
 
-def _fit_and_die(number):
+def _fit_and_die(args, number):
     """Fit until the second epoch of a stage, and be killed there."""
-    start = RIE.on_train_epoch_start
 
-    def on_train_epoch_start(self):
-        start(self)
-        fixed = not next(self.network.encoders.parameters()).requires_grad
-        here = 1 if self.network.fusion is None else 2 if fixed else 3
-        if here == number and self.current_epoch == 1:
+    def on_train_epoch_start(self, trainer, pl_module):
+        if len(list(Path("runs").glob("*/finished.json"))) == number - 1 and trainer.current_epoch:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    RIE.on_train_epoch_start = on_train_epoch_start
-    main(ARGS)
+    Frozen.on_train_epoch_start = on_train_epoch_start
+    main(args)
+
+
+def killed(args, number):
+    child = multiprocessing.get_context("fork").Process(target=_fit_and_die, args=(args, number))
+    child.start()
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
 
 
 def test_killed_in_every_stage_it_ends_with_the_same_weights(finished, tmp_path):
     for number in (1, 2, 3):
-        child = multiprocessing.get_context("fork").Process(target=_fit_and_die, args=(number,))
-        child.start()
-        child.join()
-        assert child.exitcode == -signal.SIGKILL
+        killed(ARGS, number)
         assert len(times(tmp_path)) == number
     main(ARGS)
     for number in (1, 2, 3):
         whole, resumed = (stage(folder, number)["state_dict"] for folder in (finished, tmp_path))
         assert same(whole, resumed)
+
+
+# whose flow comes with the checkpoint; all other chains are RIE's in kind
+@pytest.mark.parametrize("method", UNPAIRED)
+def test_killed_in_its_last_stage_a_chain_ends_with_the_same_weights(
+    method, tiny_motion, tmp_path, monkeypatch
+):
+    args = ["fit", *narrow(method, method_args(method, QUICK[method], tiny_motion)), *SHORT]
+    args += trainer(max_epochs=2)
+    killed(args, 2)
+    shutil.copytree(tmp_path, tmp_path / "whole")
+    (begun,) = (tmp_path / "whole/runs").glob("2-*")
+    assert (begun / "last.ckpt").exists()
+    shutil.rmtree(begun)
+    main(args)
+    monkeypatch.chdir("whole")
+    main(args)
+    whole, resumed = (stage(folder, 2) for folder in (tmp_path / "whole", tmp_path))
+    assert whole["epoch"] == resumed["epoch"] > 0
+    assert same(whole["state_dict"], resumed["state_dict"])
 
 
 @pytest.mark.parametrize(

@@ -267,7 +267,8 @@ def test_a_stopped_run_goes_on_as_if_it_had_not(motion, tmp_path):
     trainer = trained(stopped, motion, max_epochs=1, **options)
     trainer.save_checkpoint(tmp_path / "stopped.ckpt")
     torch.manual_seed(99)
-    fresh = copy.deepcopy(begun)
+    fresh = SelfSup(**SMALL)
+    fresh.flow.requires_grad_(False).eval()
     trainer = Trainer(
         accelerator="cpu",
         max_epochs=3,

@@ -7,8 +7,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightning_modules.networks.consensus import Consensus, check_connected
+from lightning_modules.networks.consensus import Consensus, check_connected, compiled
 from lightning_modules.networks.joint_groups import sample_groups
+
+
+@pytest.fixture(params=["compiled", "plain"])
+def iterations(request, monkeypatch):
+    """What is solved holds for numba's iterations and for PyTorch's."""
+    if request.param == "plain":
+        monkeypatch.setattr("lightning_modules.networks.consensus.compiled", lambda: None)
+    else:
+        assert compiled()
+
 
 APART = torch.cdist(*[torch.rand(17, 3, generator=torch.Generator().manual_seed(1)).double()] * 2)
 
@@ -50,6 +60,7 @@ def convex(groups, poses, kind):
     return np.stack(solved)
 
 
+@pytest.mark.usefixtures("iterations")
 @pytest.mark.parametrize("size", [8, 10, 16])
 @pytest.mark.parametrize(("noise", "outliers"), [(30, 0.15), (1, 0.3), (60, 0)])
 def test_eq_8_is_solved_to_a_thousandth_of_a_millimetre(size, noise, outliers):
@@ -59,6 +70,7 @@ def test_eq_8_is_solved_to_a_thousandth_of_a_millimetre(size, noise, outliers):
     assert np.abs(merged.numpy() - convex(groups, poses.float(), "l21")).max() < 1e-3
 
 
+@pytest.mark.usefixtures("iterations")
 def test_eq_8_is_solved_where_whole_groups_are_bad():
     groups = groups_of(10)
     _, poses = made_up(groups, 2, 20, 0, bad_groups=1 / 6)
@@ -72,6 +84,7 @@ def cost(groups, poses, merged):
     return (rows - rows.median(2, keepdim=True).values).abs().sum((1, 2, 3))
 
 
+@pytest.mark.usefixtures("iterations")
 def test_eq_7_is_solved():
     """The l1 solution need not be unique, its cost is."""
     groups = groups_of(12)  # an even n_g has an interval of medians, whose cost is the same
@@ -117,6 +130,7 @@ def test_turning_and_moving_the_groups_turns_the_consensus(size, noise, outliers
     torch.testing.assert_close(consensus(moved), consensus(poses) @ turn, atol=5e-6, rtol=0)
 
 
+@pytest.mark.usefixtures("iterations")
 def test_poses_do_not_depend_on_the_batch_that_they_come_in():
     groups = groups_of(16)
     _, poses = made_up(groups, 300, 30, 0.15)
@@ -170,6 +184,17 @@ def test_disagreement_is_differentiable_and_blind_to_translations():
     torch.testing.assert_close(consensus.disagreement(shifted), consensus.disagreement(poses))
 
 
+@pytest.mark.usefixtures("iterations")
+def test_mixed_precision_leaves_it_exact():
+    groups = groups_of(10)
+    poses = made_up(groups, 5, 30, 0.15)[1].bfloat16()
+    consensus = Consensus(groups, 17)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        merged, rest = consensus(poses), consensus.disagreement(poses)
+    assert torch.equal(merged, consensus(poses.float()))
+    assert torch.equal(rest, consensus.disagreement(poses.float()))
+
+
 def test_no_poses_give_none():
     assert Consensus(groups_of(10), 17)(torch.zeros(0, len(groups_of(10)), 10, 3)).shape == (
         0,
@@ -187,6 +212,7 @@ def test_groups_that_do_not_hang_together_are_refused():
         Consensus(groups_of(10), 17, "l3")
 
 
+@pytest.mark.usefixtures("iterations")
 def test_groups_that_agree_are_not_iterated_over(monkeypatch):
     groups = torch.tensor([list(range(17))])
     poses = torch.randn(50, 1, 17, 3)
@@ -204,3 +230,14 @@ def test_groups_that_agree_are_not_iterated_over(monkeypatch):
     twice[7, 0, 3] += 0.1
     Consensus(groups.repeat(2, 1), 17)(twice)
     assert sum(tried) == 1
+
+
+def test_lanes_are_taken_up_again(monkeypatch):
+    """More poses in a thread than lanes, such as are soon done among such as take long."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    groups = groups_of(10)
+    _, poses = made_up(groups, 60, 1, 0.3)
+    poses[::3] = made_up(groups, 20, 30, 0)[1]
+    merged = Consensus(groups, 17)(poses.float())
+    exact = Consensus(groups, 17, tolerance=1e-9).double()(poses.float().double())
+    torch.testing.assert_close(merged.double(), exact, atol=1e-6, rtol=0)
