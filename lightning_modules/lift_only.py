@@ -1,6 +1,6 @@
 """LiftOnly: SelfSup's lifting of given 2D poses, learned without 3D (Sosa & Hogg, 2023)."""
 
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar
 
 import torch
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
@@ -19,7 +19,6 @@ from lightning_modules.networks.lifting_cycle import (
 from lightning_modules.networks.pose_flow import PoseFlow
 from lightning_modules.networks.pose_lifting import ElevationLifter
 
-Part = Literal["flow", "rest"]
 # ElePose's, of Human3.6M's bones in the order of `Skeleton.bones`
 _LEG, _ARM = (0.5181, 1.7371, 1.7229), (0.5746, 1.0812, 0.9652)
 ELEPOSE_RATIOS = (*_LEG, *_LEG, 0.9209, 0.9879, 0.4481, 0.4450, *_ARM, *_ARM)
@@ -39,7 +38,7 @@ class LiftOnly(PoseLifter):
     cannot be learned from pictures; poses are given the prior's mean size in 3D.
 
     Args:
-        part: what a fit trains: the flow, or all the rest.
+        part: what a fit trains: flow or lifter.
         width: hidden channels of the lifter.
         bases: principal components of 2D poses that the flow sees.
         flow_blocks: coupling blocks of the flow.
@@ -69,6 +68,7 @@ class LiftOnly(PoseLifter):
             data without a prior.
     """
 
+    parts: ClassVar[tuple[str, ...]] = ("flow", "lifter")
     unit: Tensor
     size: Tensor
     ratios: Tensor
@@ -76,7 +76,7 @@ class LiftOnly(PoseLifter):
 
     def __init__(
         self,
-        part: Part = "rest",
+        part: str = "lifter",
         width: int = 1024,
         bases: int = 26,
         flow_blocks: int = 8,
@@ -95,8 +95,8 @@ class LiftOnly(PoseLifter):
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(lr=lr, weight_decay=weight_decay, **kwargs)
-        if part not in get_args(Part):
-            raise ValueError(f"There is no part {part!r}: choose {', '.join(get_args(Part))}.")
+        if part not in self.parts:
+            raise ValueError(f"There is no part {part!r}: choose {', '.join(self.parts)}.")
         if self.skeleton.name != "h36m17" or self.receptive_field != 1:
             raise ValueError(
                 "Unpaired lifting takes single frames of Human3.6M's 17 joints: leave skeleton and "
@@ -168,10 +168,14 @@ class LiftOnly(PoseLifter):
         return joints * self.size
 
     def batch_loss(self, batch: dict[str, Tensor]) -> Tensor:
-        """The part's loss: of the flow on the prior, or of the lifter on the 2D poses."""
+        """The part's loss: of the flow on the prior, or of the lifter on 2D poses."""
         if self.part == "flow":
             return self.flow(self._noisy(self.places(batch["prior_keypoints"]))).mean()
-        return self.weighted(self.lifting_terms(self.places(batch["keypoints"][:, 0])))
+        return self.weighted(self.lifting_terms(self.places(self.given(batch))))
+
+    def given(self, batch: dict[str, Tensor]) -> Tensor:
+        """The 2D poses (B, J, 2) that the lifter learns from: those of the training people."""
+        return batch["keypoints"][:, 0]
 
     def _noisy(self, places: Tensor) -> Tensor:
         return places + self.flow_noise * torch.randn_like(places)

@@ -1,14 +1,13 @@
 """SelfSup: from a single image to 3D without paired labels (Sosa & Hogg, 2023)."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lightning_modules.controls import taken
 from lightning_modules.keypoint_controls import KeypointControls
-from lightning_modules.lift_only import LiftOnly, Part
+from lightning_modules.lift_only import LiftOnly
 from lightning_modules.lifter import MILLIMETRES
 from lightning_modules.networks.as_it_is import as_it_is
 from lightning_modules.networks.crops import crop_to_screen, screen_to_crop
@@ -33,49 +32,47 @@ class SelfSup(LiftOnly):
     """Pictures become skeleton images, these 2D poses, and these are lifted as in LiftOnly.
 
     Phi draws the skeleton image of a picture, in which Omega finds the joints. A discriminator
-    holds skeleton images against those of the prior's 2D poses, which show other people. All of it
-    is trained at once, after the flow; Omega learns from drawings alone. The supplement names no
-    more than networks and optimiser: losses and weights are those of the works it builds on,
-    KeypointGAN (Jakab et al., CVPR 2020) for 2D and ElePose for 3D.
+    holds skeleton images against those of the prior's 2D poses, which show other people. All learn
+    at once, once flow and lifter have begun on the prior; Omega learns from drawings alone. The
+    supplement names no more than networks and optimiser: losses and weights are those of the works
+    it builds on, KeypointGAN (Jakab et al., CVPR 2020) for 2D and ElePose for 3D.
 
-    Of those losses none ties a skeleton to what its picture shows: a likely pose that has nothing
-    to do with it would do as well. KeypointGAN ties both by painting the picture again from the
-    skeleton and another picture of the same person; `reconstruction_weight` puts that in, with a
-    plain L1 distance in the place of a perceptual one, and 0 leaves it out.
+    None of those ties a skeleton to what its picture shows: any likely pose would do as well.
+    KeypointGAN ties both by painting the picture again from the skeleton and another picture of the
+    same person; `reconstruction_weight` does that, with an L1 distance for a perceptual one.
 
     Args:
-        part: what a fit trains.
+        part: what a fit trains: flow, lifter (on the prior's 2D poses) or images (all).
         image_size: pixels a side of the crops.
         image_width: channels of Phi and Omega at full resolution.
         discriminator_width: channels of the discriminator's first layer.
         scales: of the image that the discriminator sees, each half the one before.
         sigma: of the drawn bones, see `networks.skeleton_images.draw_skeletons`.
-        right_brightness: of the right limbs in drawn skeletons, that of the left ones being 1, as
-            that of all is in KeypointGAN. Drawings alike on both sides leave Omega to guess which
-            is which, and what it cannot guess it finds halfway between.
+        right_brightness: of the right limbs in drawn skeletons, all others having 1, as all have in
+            KeypointGAN. Drawn alike, sides are Omega's guess, or found halfway between.
         pool: skeleton images that the discriminator may meet again.
         adversarial_weight: of the discriminator's judgement on the skeleton images (L_D).
         regressor_weight: of finding the prior's joints in their drawings (L_Omega).
         redrawing_weight: of a skeleton image's distance from the drawing of its joints.
         reconstruction_weight: of the painted picture's distance from the picture; 50 times the
-            discriminator's, where pix2pix (Isola et al., CVPR 2017) has 100.
+            discriminator's, where pix2pix (Isola et al., CVPR 2017) has 100; 0 paints nothing.
         regressor_first: train Omega with the flow, before the rest, too. The supplement trains it
             from scratch with the rest; KeypointGAN begins with a trained one.
         lifts_prior: the lifter learns from the prior's 2D poses too.
-        lifting_moves_joints: the lifting's losses reach Phi too. They want a likely pose whatever
-            the picture shows, and drown the others.
+        lifting_moves_joints: the lifting's losses reach Phi too, where they drown all others.
         kwargs: of LiftOnly.
 
     Raises:
         ValueError: an unknown part, or an image size that the networks cannot take.
     """
 
+    parts: ClassVar = ("flow", "lifter", "images")
     points: Tensor
     brightness: Tensor
 
     def __init__(
         self,
-        part: Part = "rest",
+        part: str = "images",
         image_size: int = 128,
         image_width: int = 32,
         discriminator_width: int = 64,
@@ -96,9 +93,9 @@ class SelfSup(LiftOnly):
         check_image_size(image_size)
         joints = len(self.skeleton.joints)
         self.image_size = image_size
-        self.trains_on_images = part == "rest"
+        self.trains_on_images = part == "images"
         self.trains_on_references = self.trains_on_images and reconstruction_weight > 0
-        self.automatic_optimization = part == "flow"
+        self.automatic_optimization = part != "images"
         self.sigma = sigma
         self.regressor_first = regressor_first
         self.lifts_prior = lifts_prior
@@ -119,10 +116,9 @@ class SelfSup(LiftOnly):
         self.pool = ImagePool((1, image_size, image_size), pool)
         self.estimates = KeypointControls(self.skeleton.mirror)
         # of the true 2D pose, lifted
-        self.from_truth = nn.ModuleDict({"pa_mpjpe_true_2d": PAMPJPE()})
+        self.from_truth = PAMPJPE()
         self.register_buffer("points", torch.zeros(joints, 2))
-        ends = torch.tensor([end for _, end in self.skeleton.bones])
-        right = torch.isin(ends, torch.tensor(self.skeleton.right))
+        right = torch.isin(self.bones[:, 1], torch.tensor(self.skeleton.right))
         brightness = torch.where(right, right_brightness, 1.0)
         self.register_buffer("brightness", brightness, persistent=False)
 
@@ -135,15 +131,18 @@ class SelfSup(LiftOnly):
         self.points.copy_(screen_to_crop(keypoints, crops).mean(0))
 
     def batch_loss(self, batch: dict[str, Tensor]) -> Tensor:
-        """The loss of what is learned from the prior alone: the flow's and, if asked, Omega's."""
+        """The loss of what is learned from the prior alone: with the flow's Omega's, if asked."""
         loss = super().batch_loss(batch)
-        if self.regressor_first:
-            loss = loss + self.regressor_loss(batch, self.draw_prior(batch))
-        return loss
+        first = self.part == "flow" and self.regressor_first
+        return loss + self.regressor_loss(batch, self.draw_prior(batch)) if first else loss
+
+    def given(self, batch: dict[str, Tensor]) -> Tensor:
+        """The prior's 2D poses (B, J, 2): those of the pictures are not known."""
+        return batch["prior_keypoints"]
 
     def learn(self, batch: dict[str, Tensor]) -> Tensor:
         """One step of generator and discriminator, each against the other as it was."""
-        if self.part == "flow":
+        if self.part != "images":
             return super().learn(batch)
         prior = self.draw_prior(batch)
         drawn, generator = self.generator_loss(batch, prior)
@@ -202,7 +201,7 @@ class SelfSup(LiftOnly):
 
     def prepare(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Put the estimates in the place of the keypoints."""
-        if self.part == "flow":
+        if self.part != "images":
             return batch
         image = batch["image"].to(self.dtype)
         drawn = self.encoder(image)
@@ -215,7 +214,7 @@ class SelfSup(LiftOnly):
 
     def evaluate(self, batch: dict[str, Tensor]) -> Tensor | None:
         """Add a batch to the errors in 3D, and to those of the 2D estimates."""
-        if self.part == "flow":
+        if self.part != "images":
             return None
         predicted = super().evaluate(batch)
         crop = batch["crop"]
@@ -224,27 +223,28 @@ class SelfSup(LiftOnly):
         other = screen_to_crop(batch["other_keypoints"], batch["other_crop"])
         self.estimates.update(found, truth, other, self.points, batch["visible"])
         lifted = self.lift(batch["true"][:, None]).double()
-        metric: Any = self.from_truth["pa_mpjpe_true_2d"]
-        metric.update(MILLIMETRES * lifted, MILLIMETRES * batch["joints"].double())
+        self.from_truth.update(MILLIMETRES * lifted, MILLIMETRES * batch["joints"].double())
         return predicted
 
     def log_errors(self, stage: str) -> None:
         """Log the errors in 3D and those of the 2D estimates."""
-        super().log_errors(stage)
-        if self.part == "flow":
+        if self.part != "images":
             return
-        for name, figure in {**self.estimates.compute(), **taken(self.from_truth)}.items():
+        super().log_errors(stage)
+        self.log(f"{stage}/pa_mpjpe_true_2d", self.from_truth)
+        for name, figure in self.estimates.compute().items():
             self.log(f"{stage}/{name}", figure)
 
     def on_train_epoch_end(self) -> None:
         """Let the rates of generator and discriminator decay; Lightning does so for one alone."""
-        if self.part == "rest":
+        if self.part == "images":
             for schedule in self.lr_schedulers():  # type: ignore[union-attr]
                 schedule.step()
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401
-        """Adam for what is learned first; then one for the generator, one for the discriminator."""
-        if self.part == "flow":
-            return self.adam(self.flow, *([self.regressor] if self.regressor_first else []))
+        """Adam for what is learned first; then one for generator and one for discriminator."""
+        if self.part != "images":
+            both = self.part == "flow" and self.regressor_first
+            return self.adam(self.flow, self.regressor) if both else super().configure_optimizers()
         generator = (self.encoder, self.regressor, self.lifter, self.painter)
         return [self.adam(*generator), self.adam(self.discriminator)]

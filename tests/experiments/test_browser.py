@@ -82,6 +82,11 @@ NAMES = """() => [...document.querySelectorAll(
   "a, button, input, summary, img, [role=img], [role=application], [role=region], .viewer")]
   .map((e) => [e.tagName, e.closest("[aria-hidden]") ? "hidden" :
     e.getAttribute("aria-label") ?? e.getAttribute("alt") ?? e.textContent.trim()])"""
+# Curves are drawn, and drawn again for another width, after the page has been laid out.
+DRAWN_TO_FIT = """() => {
+  const curves = [...document.querySelectorAll(".plot .main-svg")];
+  return curves.length >= 2 && curves.every((e) => e.clientWidth <= window.innerWidth);
+}"""
 # Where the predicted joints are drawn in a view; null where they are not.
 DRAWN = """(svg) => [...svg.querySelectorAll("circle")]
   .sort((a, b) => a.textContent < b.textContent ? -1 : 1)
@@ -165,7 +170,7 @@ def visit(opened, pages):
         if name != "report":
             page.reload()
         else:
-            page.wait_for_function("document.querySelectorAll('.plot .main-svg').length >= 2")
+            page.wait_for_function(DRAWN_TO_FIT)
         visited.add(name)
         return page
 

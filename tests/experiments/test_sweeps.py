@@ -73,8 +73,9 @@ class Outside(threading.Thread):
 
     def run(self):
         while True:
-            self.listener.accept()[0].close()
+            caller, _ = self.listener.accept()
             self.calls += 1
+            caller.close()
 
 
 def test_without_a_key_a_fit_stays_offline_and_goes_on_under_its_id(

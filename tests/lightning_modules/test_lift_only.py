@@ -101,7 +101,7 @@ def test_the_likelihood_is_that_of_the_pose_seen_from_elsewhere(motion):
 
 def test_the_lifter_learns_and_the_flow_stays(motion, tmp_path):
     model = taught(motion)
-    model.part = "rest"
+    model.part = "lifter"
     model.flow.requires_grad_(False)
     held = {name: value.clone() for name, value in model.state_dict().items()}
     fitted(model, motion, max_epochs=1, limit_train_batches=4)
@@ -112,7 +112,7 @@ def test_the_lifter_learns_and_the_flow_stays(motion, tmp_path):
 
 def test_controls_against_poses_one_by_one(motion):
     model = taught(motion)
-    model.part = "rest"
+    model.part = "lifter"
     trainer = fitted(model, motion, limit_train_batches=1)
     (figures,) = trainer.test(model, motion, verbose=False)
     held, frames = motion.sequences, motion.frames["test"]
@@ -151,7 +151,7 @@ def test_without_a_prior(tiny_motion):
 
 def test_a_test_without_a_prior(motion):
     model = taught(motion)
-    model.part = "rest"
+    model.part = "lifter"
     other = SubjectProtocol(SyntheticMocap(frames=12))
     with pytest.raises(MisconfigurationException, match="UnpairedProtocol"):
         model.trainer.test(model, other, verbose=False)
@@ -166,7 +166,7 @@ def test_too_few_poses_for_the_components(tiny_motion):
 
 
 @pytest.mark.parametrize(
-    "options", [{"part": "lifter"}, {"skeleton": "humaneva15"}, {"receptive_field": 3}]
+    "options", [{"part": "images"}, {"skeleton": "humaneva15"}, {"receptive_field": 3}]
 )
 def test_what_it_refuses(options):
     with pytest.raises(ValueError, match=r"no part|single frames"):

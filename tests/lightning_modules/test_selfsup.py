@@ -152,6 +152,22 @@ def test_omega_may_learn_before_the_rest(motion):
     assert not {"encoder", "painter", "discriminator", "lifter"} & parts(moved)
 
 
+def test_the_lifter_begins_with_the_prior_alone(motion):
+    """No picture is read for it, no 2D pose of the pictures' people known."""
+    model = SelfSup(**SMALL, part="lifter", regressor_first=True)
+    model.load_state_dict(taught(motion).state_dict())
+    held = copy.deepcopy(model.state_dict())
+    fitted(model, motion, limit_train_batches=2)
+    moved = {n for n, weight in model.state_dict().items() if not weight.equal(held[n])}
+    assert parts(moved) == {"lifter"}
+    motion.trainer.training = True
+    batch = motion.on_after_batch_transfer(next(iter(motion.train_dataloader())), 0)
+    assert "image" not in batch
+    model.log = lambda *_, **__: None
+    unknown = {"keypoints": torch.full_like(batch["keypoints"], torch.nan)}
+    assert model.batch_loss(batch | unknown).isfinite()
+
+
 def test_one_step_is_two_steps_apart(motion):
     """One backward pass for both moves each as if it had been alone."""
     model = taught(motion)
