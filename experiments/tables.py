@@ -68,6 +68,7 @@ class Measurement:
         ruler: which frames, and which mean.
         unit: of its figures; the table's when not given.
         higher: larger figures are better.
+        control: it tells what other columns are to be seen beside; no row of it is best.
     """
 
     protocol: str = ""
@@ -79,6 +80,7 @@ class Measurement:
     ruler: str = ""
     unit: str = ""
     higher: bool = False
+    control: bool = False
 
 
 @dataclass(frozen=True)

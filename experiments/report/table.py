@@ -108,6 +108,7 @@ def _cell(contents: dict[str, Any], row: str, column: str) -> Cell:
         return Cell("-", False, paper)
     choose = max if column in contents["higher"] else min
     best = cell["mean"] == choose(mean for mean in measured.values() if mean is not None)
+    best &= column not in contents["controls"]
     spread = "" if cell["std"] is None else f" ± {cell['std']:.1f}"
     return Cell(f"{cell['mean']:.1f}{spread}", best, paper)
 

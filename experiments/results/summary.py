@@ -74,6 +74,7 @@ def summarise(
         and setting.ranks == 1
         and (other is None or bool(other.scenes)),
         "higher": higher,
+        "controls": [column for column, each in table.columns.items() if each.control],
         "claims": [judge(claim, figures, higher) | unjudged for claim in table.claims],
         "test": TEST,
         "ruler": {"all": table.ruler} | {n: c.ruler for n, c in table.columns.items() if c.ruler},

@@ -16,6 +16,7 @@ def contents(columns):
         "absent": [],
         "columns": names,
         "higher": ["c1"],
+        "controls": [],
         "column_titles": {name: name.upper() for name in names},
         "cells": {
             "A": {name: {"mean": 10.0 + n, "std": 1.0} for n, name in enumerate(names)},
@@ -44,6 +45,11 @@ def test_the_best_of_a_column_is_the_largest_where_more_is_better():
     measured, _ = grids(held)
     assert [cell.best for cell in dict(measured.lines)["A"]] == [True, False]
     assert [cell.best for cell in dict(measured.lines)["B"]] == [False, True]
+
+
+def test_no_row_is_best_in_a_control():
+    measured, _ = grids(contents(2) | {"controls": ["c0"]})
+    assert [cell.best for cell in dict(measured.lines)["A"]] == [False, True]
 
 
 def test_a_wide_table_has_its_rows_side_by_side():
