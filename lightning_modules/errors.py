@@ -1,7 +1,9 @@
 """The figures that every lifter is judged by."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
 from datamodules.skeletons import H36M17, Skeleton
@@ -12,7 +14,42 @@ _ERRORS: dict[str, type[PoseError]] = {"mpjpe": MPJPE, "pa_mpjpe": PAMPJPE, "nmp
 _AVERAGES: dict[str, Average] = {"": "frame", "_action": "action", "_by_action": "none"}
 
 
-def errors_by(grouping: str, count: int, skeleton: Skeleton) -> MetricCollection:
+class Errors(nn.Module):
+    """The errors of predicted poses, by every grouping of a protocol.
+
+    Args:
+        groupings: batch column -> its groups' names.
+        skeleton: joint layout of the poses.
+    """
+
+    def __init__(self, groupings: Mapping[str, Sequence[str]], skeleton: Skeleton) -> None:
+        super().__init__()
+        self.groupings = groupings
+        held = {name: _errors_by(name, len(groups), skeleton) for name, groups in groupings.items()}
+        self.metrics = nn.ModuleDict(held)
+
+    def update(self, predicted: Tensor, joints: Tensor, batch: Mapping[str, Tensor]) -> None:
+        """Add predicted and true joints (B, J, 3), mm, of a batch as the protocols make them."""
+        places = {"index": batch["index"], "sequence": batch["sequence"]}
+        for grouping, errors in self.metrics.items():
+            errors.update(predicted, joints, action=batch[grouping], **places)  # type: ignore[operator]
+
+    def take(self) -> dict[str, Tensor]:
+        """Name, and group where there are several -> figure over all ranks; begins anew."""
+        figures = {}
+        for grouping, errors in self.metrics.items():
+            for name, value in errors.compute().items():  # type: ignore[operator]
+                if value.ndim == 0:
+                    figures[name] = value
+                    continue
+                for group, number in zip(self.groupings[grouping], value, strict=True):
+                    if not number.isnan():
+                        figures[f"{name}/{group}"] = number
+            errors.reset()  # type: ignore[operator]
+        return figures
+
+
+def _errors_by(grouping: str, count: int, skeleton: Skeleton) -> MetricCollection:
     """What is measured of predicted poses, in mm relative to the true root, by a grouping.
 
     By action `mpjpe`, `pa_mpjpe` and `nmpjpe`, as means over frames, over actions (`_action`) and

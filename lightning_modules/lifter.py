@@ -1,17 +1,16 @@
 """PoseLifter: the contract that all methods share."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchmetrics import MetricCollection
 
 from datamodules.skeletons import SKELETONS
-from lightning_modules.errors import errors_by
+from lightning_modules.errors import Errors
 from lightning_modules.networks.recombine import GateNorm
 from metrics import MPJPE
 
@@ -142,10 +141,7 @@ class PoseLifter(LightningModule):
     def setup(self, stage: str) -> None:
         """Make the metrics, for the groups that the protocol reports."""
         datamodule = self.trainer.datamodule  # type: ignore[attr-defined]
-        self.groupings: dict[str, list[str]] = datamodule.groupings()
-        self.errors = nn.ModuleDict()
-        for name, groups in self.groupings.items():
-            self.errors[name] = errors_by(name, len(groups), self.skeleton)
+        self.errors = Errors(datamodule.groupings(), self.skeleton)
         # between predictions from shifted and unshifted keypoints, where a protocol shifts them
         self.consistency = MPJPE()
 
@@ -205,9 +201,7 @@ class PoseLifter(LightningModule):
         """
         predicted = self._lift_batch(batch).double() * MILLIMETRES
         joints = batch["joints"].double() * MILLIMETRES
-        places = {"index": batch["index"], "sequence": batch["sequence"]}
-        for grouping, errors in self._errors_by_grouping():
-            errors.update(predicted, joints, action=batch[grouping], **places)
+        self.errors.update(predicted, joints, batch)
         if "unshifted" in batch:
             unshifted = self.lift(batch["unshifted"]).double() * MILLIMETRES
             self.consistency.update(predicted, unshifted)
@@ -233,21 +227,11 @@ class PoseLifter(LightningModule):
 
     def log_errors(self, stage: str) -> None:
         """Log the errors as `stage/name`, and begin anew."""
-        for grouping, errors in self._errors_by_grouping():
-            for name, value in errors.compute().items():
-                if value.ndim == 0:
-                    self.log(f"{stage}/{name}", value, prog_bar=name == "mpjpe")
-                    continue
-                for group, number in zip(self.groupings[grouping], value, strict=True):
-                    if not number.isnan():
-                        self.log(f"{stage}/{name}/{group}", number)
-            errors.reset()
+        for name, figure in self.errors.take().items():
+            self.log(f"{stage}/{name}", figure, prog_bar=name == "mpjpe")
         if self.consistency.update_called:
             self.log(f"{stage}/consistency", self.consistency.compute())
             self.consistency.reset()
-
-    def _errors_by_grouping(self) -> list[tuple[str, MetricCollection]]:
-        return [(name, cast(MetricCollection, errors)) for name, errors in self.errors.items()]
 
     def _mirror(self, points: Tensor) -> Tensor:
         """Negate x and exchange left and right joints, of (..., J, 2 or 3)."""
