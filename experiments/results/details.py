@@ -178,7 +178,7 @@ def _one_a_take(order: NDArray[np.int64], takes: NDArray[np.int64]) -> NDArray[n
 
 def _by_pose(model: Any) -> dict[str, PoseError]:  # noqa: ANN401
     """The model's metrics that average a figure of every single pose over frames."""
-    named = model.errors["action"].items(keep_base=True)
+    named = model.errors.metrics["action"].items(keep_base=True)
     return {
         name: metric
         for name, metric in named
