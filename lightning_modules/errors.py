@@ -25,7 +25,7 @@ class Errors(nn.Module):
     def __init__(self, groupings: Mapping[str, Sequence[str]], skeleton: Skeleton) -> None:
         super().__init__()
         self.groupings = groupings
-        held = {name: _errors_by(name, len(groups), skeleton) for name, groups in groupings.items()}
+        held = {name: errors_by(name, len(groups), skeleton) for name, groups in groupings.items()}
         self.metrics = nn.ModuleDict(held)
 
     def update(self, predicted: Tensor, joints: Tensor, batch: Mapping[str, Tensor]) -> None:
@@ -49,7 +49,7 @@ class Errors(nn.Module):
         return figures
 
 
-def _errors_by(grouping: str, count: int, skeleton: Skeleton) -> MetricCollection:
+def errors_by(grouping: str, count: int, skeleton: Skeleton) -> MetricCollection:
     """What is measured of predicted poses, in mm relative to the true root, by a grouping.
 
     By action `mpjpe`, `pa_mpjpe` and `nmpjpe`, as means over frames, over actions (`_action`) and
