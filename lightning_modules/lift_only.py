@@ -139,7 +139,7 @@ class LiftOnly(PoseLifter):
         if not self.unit:
             raise MisconfigurationException(
                 "The lifter has no flow to learn from: fit one first, as the stages of "
-                "methods/lift_only.yaml do."
+                "methods/lift_only.yaml and methods/selfsup.yaml do."
             )
 
     def measure(self, datamodule: Any) -> None:  # noqa: ANN401

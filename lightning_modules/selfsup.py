@@ -33,7 +33,7 @@ class SelfSup(LiftOnly):
 
     Phi draws the skeleton image of a picture, in which Omega finds the joints. A discriminator
     holds skeleton images against those of the prior's 2D poses, which show other people. All learn
-    at once, once flow and lifter have begun on the prior; Omega learns from drawings alone. The
+    together, after flow and lifter have begun on the prior; Omega learns from drawings alone. The
     supplement names no more than networks and optimiser: losses and weights are those of the works
     it builds on, KeypointGAN (Jakab et al., CVPR 2020) for 2D and ElePose for 3D.
 
