@@ -40,16 +40,16 @@ reproduce-table2: TABLE = srnet-table2
 reproduce-table2: reproduce ## SRNet's Table 2: train, measure and judge its six networks
 
 reproduce: $(VENV)/ready ## any table: TABLE=name, or a YAML of yours; goes on where it was stopped
-	$(BIN)/python -m experiments.reproduce "$(TABLE)" $(SETTING) $(SCALE)
+	$(BIN)/python -m experiments.cli.reproduce "$(TABLE)" $(SETTING) $(SCALE)
 
 reproduce-all: $(VENV)/ready ## all tables, to one page; goes on where it was stopped
-	$(BIN)/python -m experiments.everything $(SETTING) $(SCALE)
+	$(BIN)/python -m experiments.cli.reproduce_all $(SETTING) $(SCALE)
 
 sweep: $(VENV)/ready ## register SWEEP=name with W&B: a grid of tables, or a search; docs/sweeps.md
-	$(BIN)/python -m experiments.sweep "$(SWEEP)" $(SETTING) $(ARGS)
+	$(BIN)/python -m experiments.cli.sweep "$(SWEEP)" $(SETTING) $(ARGS)
 
 tables: $(VENV)/ready ## list the tables, what of them is done and what the rest costs
-	@$(BIN)/python -m experiments.reproduce --list $(SETTING)
+	@$(BIN)/python -m experiments.cli.reproduce --list $(SETTING)
 
 data: $(VENV)/ready ## what of the known data sets lies in DIR, and what is missing
 	$(BIN)/python -m datamodules "$(DIR)"
@@ -61,7 +61,7 @@ test: lint ## lint, types and tests
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
 reference: $(VENV)/ready ## pages of all classes, functions and configs, in reference/
-	$(BIN)/python -m experiments.reference
+	$(BIN)/python -m experiments.report.reference
 
 lint: $(VENV)/ready ## lint and types alone
 	$(BIN)/ruff check .

@@ -9,9 +9,9 @@ import numpy as np
 
 from datamodules.rarity import occurrence
 from datamodules.sequences import PoseSequences
-from datamodules.sources.pose_npz import PoseNpz
+from datamodules.sources.pose_npz.source import PoseNpz
 from datamodules.sources.source import Source
-from datamodules.sources.synthetic import SyntheticMocap
+from datamodules.sources.synthetic.source import SyntheticMocap
 
 Numbers = list[float]
 STRIDE = 5

@@ -9,11 +9,11 @@ import torch
 
 from benchmarks.official_loader import official_batches
 from benchmarks.timing import Ratio, compare
-from datamodules.index_batches import IndexBatches, index_loader
+from datamodules.loading.index_batches import IndexBatches, index_loader
+from datamodules.loading.windows import PoseWindows
 from datamodules.rarity import occurrence
 from datamodules.sequences import PoseSequences
-from datamodules.sources.synthetic import SyntheticMocap
-from datamodules.windows import PoseWindows
+from datamodules.sources.synthetic.source import SyntheticMocap
 
 POSES, SOME = 500_000, 1_000
 BATCH, BATCHES = 1024, 10

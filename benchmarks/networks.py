@@ -11,8 +11,8 @@ from benchmarks.official import official_network
 from benchmarks.plain import PlainTemporal, padded_product, padded_weights, plain_copy
 from benchmarks.timing import Ratio, compare
 from datamodules.skeletons import H36M17
-from lightning_modules.networks.grouped import GroupedLinear, share
-from lightning_modules.networks.lifting import LiftingNetwork, temporal_layers
+from lightning_modules.layers.grouped import GroupedLinear, share
+from lightning_modules.layers.lifting import LiftingNetwork, temporal_layers
 
 BATCH = 1024
 FRAMES = 243

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.networks.grouped import GroupedLinear
-from lightning_modules.networks.lifting import LiftingNetwork
-from lightning_modules.networks.recombine import SplitRecombine
+from lightning_modules.layers.grouped import GroupedLinear
+from lightning_modules.layers.lifting import LiftingNetwork
+from lightning_modules.layers.recombine import SplitRecombine
 
 
 class PlainSplitRecombine(nn.Module):

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.networks.feature_fusion import FeatureFusionNetwork
-from lightning_modules.networks.part_activation import PartActivation
-from lightning_modules.networks.part_tcn import PartTCN
-from lightning_modules.networks.parts import PartMLP
+from lightning_modules.layers.part_activation import PartActivation
+from lightning_modules.layers.parts import PartMLP
+from lightning_modules.rie.feature_fusion import FeatureFusionNetwork
+from lightning_modules.rie.part_tcn import PartTCN
 
 
 class PlainFusion(nn.Module):

@@ -10,9 +10,9 @@ from benchmarks.official import official_rie
 from benchmarks.plain_rie import PlainFusion
 from benchmarks.timing import Ratio, compare
 from datamodules.skeletons import H36M17
-from lightning_modules.networks.dropout import keep_mask
-from lightning_modules.networks.encodings import RelativeEncoding
-from lightning_modules.networks.feature_fusion import FeatureFusionNetwork
+from lightning_modules.layers.dropout import keep_mask
+from lightning_modules.rie.encodings import RelativeEncoding
+from lightning_modules.rie.feature_fusion import FeatureFusionNetwork
 
 # a batch of the paper's 1024 takes most of a minute a step
 BATCH, SIDE = 128, 2048

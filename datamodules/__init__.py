@@ -1,8 +1,6 @@
 """What a method learns from, and what it is judged on."""
 
-from datamodules.errors import DataError
 from datamodules.own_keypoints import OwnKeypoints
-from datamodules.pose_data import PoseDataModule
 from datamodules.protocols import (
     CrossActionProtocol,
     CrossDatasetProtocol,
@@ -12,17 +10,19 @@ from datamodules.protocols import (
     SubjectProtocol,
     UnpairedProtocol,
 )
+from datamodules.protocols.base import PoseDataModule
 from datamodules.sequences import PoseSequences, Segment
-from datamodules.sources.cmu import CMUMocap
-from datamodules.sources.human36m import Human36M
-from datamodules.sources.human36m_images import Human36MImages
-from datamodules.sources.humaneva import HumanEva
-from datamodules.sources.mpi_inf_3dhp import MPIINF3DHP
-from datamodules.sources.mpii import MPII
-from datamodules.sources.pose_npz import PoseNpz
+from datamodules.sources.cmu.source import CMUMocap
+from datamodules.sources.human36m.images import Human36MImages
+from datamodules.sources.human36m.source import Human36M
+from datamodules.sources.humaneva.source import HumanEva
+from datamodules.sources.mpi_inf_3dhp.source import MPIINF3DHP
+from datamodules.sources.mpii.source import MPII
+from datamodules.sources.pose_npz.source import PoseNpz
 from datamodules.sources.source import Source
-from datamodules.sources.synthetic import SyntheticMocap
-from datamodules.sources.synthetic_images import SyntheticImages
+from datamodules.sources.synthetic.images import SyntheticImages
+from datamodules.sources.synthetic.source import SyntheticMocap
+from poseproof.errors import DataError
 
 __all__ = [
     "MPII",

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from datamodules.errors import DataError
 from datamodules.holdings import Holding
 from datamodules.inventory import KNOWN, described, files_of, listed, take_stock
+from poseproof.errors import DataError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

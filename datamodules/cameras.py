@@ -15,7 +15,7 @@ import torch
 import yaml
 from torch import Tensor
 
-_CALIBRATION = Path(__file__).parent / "sources" / "human36m_cameras.yaml"
+_CALIBRATION = Path(__file__).parent / "sources/human36m/cameras.yaml"
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from datamodules.sources.cmu import CMUMocap
-from datamodules.sources.human36m import Human36M
-from datamodules.sources.human36m_images import Human36MImages
-from datamodules.sources.humaneva import HumanEva
-from datamodules.sources.mpi_inf_3dhp import MPIINF3DHP
-from datamodules.sources.mpi_inf_3dhp_mat import TESTS, TRAININGS
-from datamodules.sources.mpii import MPII
-from datamodules.sources.pose_npz import PoseNpz
+from datamodules.sources.cmu.source import CMUMocap
+from datamodules.sources.human36m.images import Human36MImages
+from datamodules.sources.human36m.source import Human36M
+from datamodules.sources.humaneva.source import HumanEva
+from datamodules.sources.mpi_inf_3dhp.mat import TESTS, TRAININGS
+from datamodules.sources.mpi_inf_3dhp.source import MPIINF3DHP
+from datamodules.sources.mpii.source import MPII
+from datamodules.sources.pose_npz.source import PoseNpz
 from datamodules.sources.source import Source
 
 _SET = "--data.init_args.source.init_args"

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from datamodules.errors import DataError
 from datamodules.holdings import Holding, holdings_of
 from datamodules.sequences import PoseSequences
+from poseproof.errors import DataError
 
 _SCRIPTS = "made by the scripts of github.com/facebookresearch/VideoPose3D (DATASETS.md)"
 # data set -> where it is to be had

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from datamodules.errors import DataError
 from datamodules.sequences import PoseSequences
+from poseproof.errors import DataError
 
 # what the names of the second one's subjects begin with
 TESTED = "test:"

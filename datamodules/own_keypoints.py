@@ -6,11 +6,11 @@ from typing import Any, Literal, cast
 import numpy as np
 from pytorch_lightning.utilities import rank_zero_info
 
-from datamodules.errors import DataError
-from datamodules.pose_data import Frames, PoseDataModule
+from datamodules.loading.windowed import Windowed
+from datamodules.protocols.base import Frames, PoseDataModule
 from datamodules.skeletons import H36M17
-from datamodules.sources.keypoint_files.own_clip import read_own_clip
-from datamodules.windowed import Windowed
+from datamodules.sources.keypoints.own_clip import read_own_clip
+from poseproof.errors import DataError
 
 
 class OwnKeypoints(PoseDataModule):

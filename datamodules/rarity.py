@@ -5,8 +5,8 @@ from typing import Literal
 
 import numpy as np
 
-from datamodules.errors import DataError
 from datamodules.kernel_sums import exact_sums, gaussian_sums
+from poseproof.errors import DataError
 
 
 def occurrence(

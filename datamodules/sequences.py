@@ -13,7 +13,7 @@ from datamodules.cameras import Camera
 from datamodules.skeletons import Skeleton
 
 if TYPE_CHECKING:
-    from datamodules.images import Images
+    from datamodules.loading.images import Images
 
 Float32 = NDArray[np.float32]
 

@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from datamodules.cameras import Camera, normalize_screen, project, world_to_camera
-from datamodules.checks import check_view
-from datamodules.errors import DataError
+from datamodules.reading.checks import check_view
 from datamodules.sequences import Float32, PoseSequences, Segment
 from datamodules.skeletons import Skeleton
+from poseproof.errors import DataError
 
 
 @dataclass(frozen=True)

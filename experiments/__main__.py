@@ -1,5 +1,5 @@
 """`python -m experiments`: the `lightning` command, whoever owns that name on the PATH."""
 
-from experiments.cli import main
+from experiments.cli.lightning import main
 
 main()

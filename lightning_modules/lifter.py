@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from datamodules.skeletons import SKELETONS
 from lightning_modules.errors import Errors
-from lightning_modules.networks.recombine import GateNorm
+from lightning_modules.layers.recombine import GateNorm
 from metrics import MPJPE
 
 MILLIMETRES = 1000.0

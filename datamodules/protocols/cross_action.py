@@ -2,10 +2,10 @@
 
 from typing import Any, Literal
 
-from datamodules.errors import DataError
-from datamodules.picks import Frames
+from datamodules.protocols.picks import Frames
 from datamodules.protocols.subject import SubjectProtocol
 from datamodules.sources.source import Source
+from poseproof.errors import DataError
 
 _LISTED = 30  # actions in a message; motion capture libraries have thousands
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from datamodules.join import TESTED, join
-from datamodules.picks import Frames
+from datamodules.protocols.picks import Frames
 from datamodules.protocols.subject import SubjectProtocol
 from datamodules.sequences import PoseSequences
 from datamodules.sources.source import Source
-from datamodules.sources.synthetic import SyntheticMocap
+from datamodules.sources.synthetic.source import SyntheticMocap
 
 _UNNAMED = "unnamed"
 

@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 from torch import Tensor
 
-from datamodules.errors import DataError
-from datamodules.picks import Frames
+from datamodules.loading.windows import reach
+from datamodules.protocols.picks import Frames
 from datamodules.protocols.subject import SubjectProtocol
 from datamodules.sequences import PoseSequences
 from datamodules.sources.source import Source
-from datamodules.windows import reach
+from poseproof.errors import DataError
 
 
 class GlobalShiftProtocol(SubjectProtocol):

@@ -5,11 +5,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.picks import Frames
+from datamodules.loading.windows import padded, reach
+from datamodules.protocols.picks import Frames
 from datamodules.protocols.subject import SubjectProtocol
 from datamodules.protocols.tenths import TENTHS, tenths
 from datamodules.sequences import PoseSequences
-from datamodules.windows import padded, reach
 
 
 class MovementRangeProtocol(SubjectProtocol):

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.picks import Frames
+from datamodules.protocols.picks import Frames
 from datamodules.protocols.subject import SubjectProtocol
 from datamodules.protocols.tenths import TENTHS, tenths
 from datamodules.rarity import occurrence

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from datamodules.errors import DataError
-from datamodules.pose_data import Frames, PoseDataModule
+from datamodules.protocols.base import Frames, PoseDataModule
 from datamodules.sources.source import Source
+from poseproof.errors import DataError
 
 
 class SubjectProtocol(PoseDataModule):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from datamodules.picks import Frames
+from datamodules.protocols.picks import Frames
 from datamodules.rarity import rarity_bins
 
 TENTHS = tuple(f"{low:02d}-{low + 10}" for low in range(0, 100, 10))

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datamodules.errors import DataError
-from datamodules.picks import Frames
+from datamodules.protocols.picks import Frames
 from datamodules.protocols.subject import SubjectProtocol
 from datamodules.sources.source import Source
+from poseproof.errors import DataError
 
 
 class UnpairedProtocol(SubjectProtocol):

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from datamodules.cameras import Camera, world_to_camera
-from datamodules.errors import DataError
+from datamodules.reading.labels import LONGEST_NAME, is_name
 from datamodules.sequences import Float32
-from datamodules.sources.labels import LONGEST_NAME, is_name
 from datamodules.views import View
+from poseproof.errors import DataError
 
 
 def read_views(

@@ -14,13 +14,13 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from datamodules import DataError
-from experiments.code_version import code_version
-from experiments.files import write_json
-from experiments.plan import Plan, plan
-from experiments.results.claims import VERDICTS
-from experiments.results.costs import Cost, cost, rates
-from experiments.setting import CROSS_DATASET, Setting
-from experiments.tables import Table, Training, load_table, table_names
+from experiments.config.setting import CROSS_DATASET, Setting
+from experiments.config.tables import Table, Training, load_table, table_names
+from experiments.judge.claims import VERDICTS
+from experiments.runs.code_version import code_version
+from experiments.runs.costs import Cost, cost, rates
+from experiments.runs.files import write_json
+from experiments.runs.plan import Plan, plan
 
 # name, size in bytes and time of the last change in ns
 FileState = tuple[str, int, int]

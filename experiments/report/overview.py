@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from experiments.files import write_text
-from experiments.plan import Planned
+from experiments.config.setting import SMOKE, Setting
+from experiments.config.tables import Table
+from experiments.judge.claims import VERDICTS
 from experiments.report.pages import TEMPLATES
 from experiments.report.table import confidence, grids, headline
-from experiments.results.claims import VERDICTS
-from experiments.results.costs import Spent
-from experiments.setting import SMOKE, Setting
-from experiments.tables import Table
+from experiments.runs.costs import Spent
+from experiments.runs.files import write_text
+from experiments.runs.plan import Planned
 
 # what table names begin with -> the paper
 PAPERS = {

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.skeletons import Skeleton
+from experiments.config.tables import Measurement, Table
 from experiments.report.viewer import Scene
-from experiments.results.details import Details
-from experiments.results.runs import Run
-from experiments.tables import Measurement, Table
+from experiments.runs.details import Details
+from experiments.runs.run import Run
 
 
 @dataclass(frozen=True)

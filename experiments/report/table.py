@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from datamodules.skeletons import Skeleton
-from experiments.files import write_json, write_text
+from experiments.config.setting import SMOKE
 from experiments.report.figures import curve_figure, drawn_intervals, plotly_code
 from experiments.report.pages import TEMPLATES
 from experiments.report.predictions import bars, predictions
 from experiments.report.viewer import viewer_html
-from experiments.results.runs import Run
-from experiments.setting import SMOKE
+from experiments.runs.files import write_json, write_text
+from experiments.runs.run import Run
 
 # columns that fit beside each other, each with the paper's
 _WIDE = 6

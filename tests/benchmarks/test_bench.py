@@ -12,9 +12,9 @@ from benchmarks import __main__, data, dpcn, networks, rie, timing
 from benchmarks.official import official_network
 from benchmarks.official_loader import official_batches
 from benchmarks.plain import plain_copy
+from datamodules.loading.windows import PoseWindows
 from datamodules.skeletons import H36M17
-from datamodules.windows import PoseWindows
-from lightning_modules.networks.lifting import LiftingNetwork
+from lightning_modules.layers.lifting import LiftingNetwork
 
 REF = os.environ.get("POSEPROOF_REF")
 # of VideoPose3D, Pose3D-RIE or SRNet

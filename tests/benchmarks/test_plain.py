@@ -9,11 +9,11 @@ from torch import nn
 
 from benchmarks.data import _built
 from benchmarks.plain import padded_product, plain_copy
+from datamodules.loading.windows import PoseWindows
 from datamodules.skeletons import H36M17
-from datamodules.sources.synthetic import SyntheticMocap
-from datamodules.windows import PoseWindows
-from lightning_modules.networks.grouped import GroupedLinear
-from lightning_modules.networks.lifting import LiftingNetwork
+from datamodules.sources.synthetic.source import SyntheticMocap
+from lightning_modules.layers.grouped import GroupedLinear
+from lightning_modules.layers.lifting import LiftingNetwork
 
 
 @pytest.mark.parametrize("groups", sorted(H36M17.groups))

@@ -12,9 +12,9 @@ from benchmarks import rie
 from benchmarks.official import official_rie, recognised
 from benchmarks.plain_rie import PlainFusion
 from datamodules.skeletons import H36M17, SKELETONS
-from lightning_modules.networks.encodings import RelativeEncoding
-from lightning_modules.networks.feature_fusion import FeatureFusionNetwork
-from lightning_modules.networks.part_activation import PartActivation
+from lightning_modules.layers.part_activation import PartActivation
+from lightning_modules.rie.encodings import RelativeEncoding
+from lightning_modules.rie.feature_fusion import FeatureFusionNetwork
 
 REF = os.environ.get("POSEPROOF_RIE")
 

@@ -17,7 +17,7 @@ from datamodules.cameras import (
     project,
     world_to_camera,
 )
-from datamodules.safe_npz import load_npz
+from datamodules.reading.safe_npz import load_npz
 
 CMU = Path(__file__).parents[3] / "shared/data/cmu17"
 ALL = [camera for cameras in human36m_cameras().values() for camera in cameras]

@@ -9,7 +9,7 @@ from datamodules.__main__ import main
 from datamodules.inventory import KNOWN, files_of, take_stock
 from tests.datamodules.image_writers import write_human36m_images, write_mpii
 from tests.datamodules.sources import conftest as writers
-from tests.datamodules.sources.test_cmu import amc_text, angles_of, asf_text
+from tests.datamodules.sources.cmu.test_source import amc_text, angles_of, asf_text
 
 
 @pytest.fixture

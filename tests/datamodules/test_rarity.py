@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from datamodules import kernel_sums
 from datamodules.rarity import occurrence, rarest, rarity_bins
-from datamodules.safe_npz import load_npz
+from datamodules.reading.safe_npz import load_npz
 
 CMU = Path(__file__).parents[3] / "shared/data/cmu17/data_3d_cmu17.npz"
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from experiments import reproduce
-from experiments.cli import main
+from experiments.cli import reproduce
+from experiments.cli.lightning import main
 from tests.datamodules.conftest import sway
 from tests.docs.pages import commands, files, made
 from tests.experiments.conftest import latest, make_tiny
@@ -66,7 +66,7 @@ def follow(page):
         assert given["PYTHONPATH"] == "mine"
         if words[0] == "make":
             ((_, flag, module, *args),) = made(words)
-            assert (flag, module) == ("-m", "experiments.reproduce")
+            assert (flag, module) == ("-m", "experiments.cli.reproduce")
             reproduce.main(args)
         else:
             assert words[0] == "lightning"

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from experiments import cli
+from experiments.cli import lightning as cli
 from tests.docs.pages import PAGES, ROOT, commands, made
 
 # the pages on adding one's own are followed to the end by test_adding

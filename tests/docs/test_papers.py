@@ -6,7 +6,7 @@ import re
 import pytest
 import yaml
 
-from experiments.tables import table_names
+from experiments.config.tables import table_names
 from tests.docs.pages import PAGES, ROOT
 
 PAPERS = {name: f"docs/{name}.md" for name in ("srnet", "rie", "dpcn", "selfsup")}
@@ -73,7 +73,7 @@ def keys(held):
 
 
 def test_a_symbol_that_is_not_there_is_found_out():
-    path = ROOT / "lightning_modules/srnet.py"
+    path = ROOT / "lightning_modules/srnet/module.py"
     assert defines(path, "SRNet.groups")
     assert defines(path, "SRNet.forward")
     assert defines(path, "Network")

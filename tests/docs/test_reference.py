@@ -6,8 +6,8 @@ from html import unescape
 
 import pytest
 
-from experiments import reference
-from experiments.tables import CONFIGS
+from experiments.config.tables import CONFIGS
+from experiments.report import reference
 from tests.docs.pages import ROOT
 
 MODULES = [

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from experiments import reproduce, setting, tables
-from experiments.cli import main
+from experiments.cli import reproduce
+from experiments.cli.lightning import main
+from experiments.config import setting, tables
 
 TINY_PRESET = """
 model: {init_args: {width: 16}}

@@ -20,7 +20,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from experiments import everything
+from experiments.cli import reproduce_all as everything
 from tests.experiments.conftest import make_tiny, make_up
 
 HEAD = "paper: nowhere\nunit: mm\nruler: MPJPE\npublished: {}\n"

@@ -8,9 +8,9 @@ from unittest.mock import patch
 
 import numpy as np
 
-from datamodules.sources import human36m
-from datamodules.sources.human36m_images import Human36MImages
-from datamodules.sources.mpii import MPII
+from datamodules.sources.human36m import source as human36m
+from datamodules.sources.human36m.images import Human36MImages
+from datamodules.sources.mpii.source import MPII
 from datamodules.sources.source import _load
 from tests.datamodules.fuzz import archives, json_text, pictures, plain_images
 from tests.datamodules.fuzz.raw_bytes import pick

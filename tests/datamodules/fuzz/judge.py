@@ -8,7 +8,7 @@ import time
 import traceback
 from contextlib import contextmanager
 
-from datamodules.errors import DataError
+from poseproof.errors import DataError
 from tests.datamodules.fuzz.plain import UnreadableError
 
 LONGEST_MESSAGE = 700  # characters

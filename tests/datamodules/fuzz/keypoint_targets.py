@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from datamodules.sources.keypoint_files.own_clip import read_own_clip
+from datamodules.sources.keypoints.own_clip import read_own_clip
 from tests.datamodules import keypoint_writers as writers
 from tests.datamodules.fuzz import archives, json_text, plain
 from tests.datamodules.fuzz.raw_bytes import pick

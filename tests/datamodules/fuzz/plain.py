@@ -14,7 +14,7 @@ import scipy.io
 from scipy.spatial.transform import Rotation
 
 from datamodules.cameras import human36m_cameras
-from datamodules.sources.humaneva import humaneva_cameras
+from datamodules.sources.humaneva.source import humaneva_cameras
 from tests.datamodules.sources.conftest import (
     AS_H36M,
     TEST_JOINTS,

@@ -12,7 +12,7 @@ import numpy as np
 from datamodules.cameras import human36m_cameras
 from datamodules.skeletons import H36M17
 from tests.datamodules.fuzz import plain
-from tests.datamodules.sources.test_mpii import JOINTS
+from tests.datamodules.sources.mpii.test_source import JOINTS
 
 SIZE = 16  # of the crops, pixels
 WIDTH = 64  # of the images of Human3.6M, pixels

@@ -6,11 +6,11 @@ from zlib import crc32
 import numpy as np
 
 from datamodules.cameras import human36m_cameras
-from datamodules.sources.cmu import CMUMocap
-from datamodules.sources.human36m import Human36M
-from datamodules.sources.humaneva import HumanEva
-from datamodules.sources.mpi_inf_3dhp import MPIINF3DHP
-from datamodules.sources.pose_npz import PoseNpz
+from datamodules.sources.cmu.source import CMUMocap
+from datamodules.sources.human36m.source import Human36M
+from datamodules.sources.humaneva.source import HumanEva
+from datamodules.sources.mpi_inf_3dhp.source import MPIINF3DHP
+from datamodules.sources.pose_npz.source import PoseNpz
 from tests.datamodules.conftest import HUMAN36M_SUBJECTS, RECORDED, described, filmed, sway
 from tests.datamodules.fuzz import (
     archives,
@@ -23,6 +23,7 @@ from tests.datamodules.fuzz import (
 )
 from tests.datamodules.fuzz.raw_bytes import pick
 from tests.datamodules.fuzz.target import Target
+from tests.datamodules.sources.cmu.test_source import amc_text, angles_of, asf_text
 from tests.datamodules.sources.conftest import (
     VNECT_CAMERAS,
     annotated_tests,
@@ -30,7 +31,6 @@ from tests.datamodules.sources.conftest import (
     as_test_mat,
     humaneva,
 )
-from tests.datamodules.sources.test_cmu import amc_text, angles_of, asf_text
 
 
 def changed(name, seed, number):

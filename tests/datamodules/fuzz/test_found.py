@@ -9,12 +9,12 @@ import h5py
 import numpy as np
 import pytest
 
-from datamodules.errors import DataError
-from datamodules.safe_npz import load_npz
-from datamodules.sources.annot_mat import read_mat
-from datamodules.sources.human36m import Human36M
-from datamodules.sources.mpi_inf_3dhp import MPIINF3DHP
-from datamodules.sources.pose_npz import PoseNpz
+from datamodules.reading.safe_npz import load_npz
+from datamodules.sources.human36m.source import Human36M
+from datamodules.sources.mpi_inf_3dhp.annot_mat import read_mat
+from datamodules.sources.mpi_inf_3dhp.source import MPIINF3DHP
+from datamodules.sources.pose_npz.source import PoseNpz
+from poseproof.errors import DataError
 from tests.datamodules.fuzz.archives import pack
 from tests.datamodules.fuzz.contents import _shared
 from tests.datamodules.sources.conftest import (

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from datamodules.errors import DataError
+from poseproof.errors import DataError
 from tests.datamodules.fuzz import inputs
 from tests.datamodules.fuzz.__main__ import main
 from tests.datamodules.fuzz.targets import TARGETS, changed, write

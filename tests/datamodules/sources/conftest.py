@@ -12,7 +12,7 @@ import scipy.io
 import torch
 
 from datamodules.cameras import world_to_camera
-from datamodules.sources.humaneva import humaneva_cameras
+from datamodules.sources.humaneva.source import humaneva_cameras
 from tests.datamodules.conftest import Files, sway
 
 TESTS = ("TS1", "TS2", "TS3", "TS4", "TS5", "TS6")

@@ -1,0 +1,1 @@
+"""Windows of keypoints, index batches and pictures."""

@@ -1,0 +1,1 @@
+"""Untrusted files: read as data, never as code."""

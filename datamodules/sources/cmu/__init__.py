@@ -1,0 +1,1 @@
+"""The CMU motion capture database."""

@@ -1,0 +1,118 @@
+"""HumanEva: HumanEva-I in the public files that VideoPose3D's scripts write."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from datamodules.cameras import Camera
+from datamodules.reading.labels import is_name
+from datamodules.reading.safe_npz import load_npz
+from datamodules.sequences import PoseSequences
+from datamodules.skeletons import HUMANEVA15
+from datamodules.sources.humaneva.coco import from_coco
+from datamodules.sources.layout import entry, read_views
+from datamodules.sources.source import Source
+from datamodules.views import assemble
+from poseproof.errors import DataError
+
+_CALIBRATION = Path(__file__).parent / "cameras.yaml"
+_SPLITS = {
+    "train": ("Train/S1", "Train/S2", "Train/S3"),
+    "test": ("Validate/S1", "Validate/S2", "Validate/S3"),
+}
+
+
+class HumanEva(Source):
+    """Reads `data_3d_humaneva15.npz` and `data_2d_humaneva15_{keypoints}.npz`.
+
+    60 fps, the three colour cameras, 640 x 480 pixels, subjects S1 to S3 of the Train part to train
+    on and of the Validate part to test on, named `Train/S1` and so on. A take such as
+    `Walking 1 chunk0` is a stretch of sound motion capture. An action is that of one person, as in
+    the tables of this data set: `Walking S1`, and so on with Jog, Box, Gestures and ThrowCatch.
+    Extrinsics are VideoPose3D's (`humaneva_cameras.yaml`); the
+    cameras' distortion is not known here, and NaN.
+
+    COCO's 17 keypoints become the 15 joints: the pelvis is midway between the hips, the thorax
+    midway between the shoulders. The head, which is the top of it in HumanEva, has no keypoint near
+    it; midway between the ears stands for it, which turns least with the face.
+
+    Args:
+        root: folder of the files. HumanEva needs your own licence: humaneva.is.tue.mpg.de.
+        keypoints: `gt`, or the 2D detections to use, such as `detectron_pt_coco`.
+        actions: those to read, such as Walking and Jog; all when not given.
+    """
+
+    def __init__(
+        self, root: str, keypoints: str = "gt", actions: Sequence[str] | None = None
+    ) -> None:
+        self.root = root
+        self.keypoints = keypoints
+        self.actions = actions
+
+    def read(self) -> PoseSequences:
+        """Read and check the two files.
+
+        Raises:
+            DataError: anything wrong with them.
+        """
+        file_3d = Path(self.root) / "data_3d_humaneva15.npz"
+        file_2d = Path(self.root) / f"data_2d_humaneva15_{self.keypoints}.npz"
+        poses = entry(load_npz(file_3d), "positions_3d", file_3d.name)
+        contents_2d = load_npz(file_2d)
+        flat = entry(contents_2d, "positions_2d", file_2d.name)
+        wanted = _SPLITS["train"] + _SPLITS["test"]
+        if missing := [subject for subject in wanted if subject not in poses]:
+            raise DataError(
+                f"{file_3d.name} lacks {', '.join(missing)}: all of {', '.join(wanted)} are needed."
+            )
+        if _is_coco(contents_2d, file_2d.name):
+            flat = {subject: from_coco(flat.get(subject, {}), file_2d.name) for subject in wanted}
+        held = {subject: poses[subject] for subject in wanted}
+        views = [
+            replace(view, action=f"{view.action} {view.subject.split('/')[1]}")
+            for view in read_views(held, flat, humaneva_cameras(), 60.0, file_2d.name)
+            if self.actions is None or view.action in self.actions
+        ]
+        return assemble(views, HUMANEVA15, _SPLITS, f"HumanEva-I ({self.keypoints} 2D)")
+
+
+@cache
+def humaneva_cameras() -> dict[str, tuple[Camera, ...]]:
+    """Subject of either part -> the cameras C1, C2 and C3."""
+    calibration = yaml.safe_load(_CALIBRATION.read_text())
+    unknown = float("nan")
+    return {
+        f"{part}/{subject}": tuple(
+            Camera(
+                id=lens["id"],
+                width=640,
+                height=480,
+                center=tuple(lens["center"]),
+                focal=tuple(lens["focal"]),
+                radial=(unknown, unknown, unknown),
+                tangential=(unknown, unknown),
+                orientation=tuple(pose["orientation"]),
+                translation=tuple(np.divide(pose["translation"], 1000).tolist()),
+            )
+            for lens, pose in zip(calibration["intrinsics"], poses, strict=True)
+        )
+        for part in ("Train", "Validate")
+        for subject, poses in calibration["extrinsics"].items()
+    }
+
+
+def _is_coco(contents: Mapping[str, Any], name: str) -> bool:
+    metadata = contents.get("metadata")
+    layout = metadata.get("layout_name") if isinstance(metadata, dict) else None
+    if not isinstance(layout, str) or layout not in ("humaneva15", "coco"):
+        other = repr(layout) if is_name(layout) else "unnamed"
+        raise DataError(
+            f"{name} holds keypoints in the {other} joint order, but "
+            "'humaneva15' or 'coco' is needed, named by metadata['layout_name']."
+        )
+    return layout == "coco"

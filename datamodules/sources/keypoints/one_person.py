@@ -1,0 +1,101 @@
+"""One person out of all that are seen in a clip."""
+
+from dataclasses import dataclass, field
+from math import gcd
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.sources.keypoints.boxes import Boxed, boxed, overlaps_of
+from datamodules.sources.keypoints.clip import Clip, Person
+from poseproof.errors import DataError
+
+# of two boxes, over which they are one person's
+_OVERLAP = 0.3
+# frames that a person may be hidden for
+_HIDDEN = 30
+
+
+@dataclass
+class _Track:
+    people: dict[int, Person] = field(default_factory=dict)
+    box: NDArray[np.float64] = field(default_factory=lambda: np.zeros(4))
+    last: int = 0
+
+    def add(self, place: int, person: Person, box: NDArray[np.float64]) -> None:
+        self.people[place], self.box, self.last = person, box, place
+
+    @property
+    def score(self) -> float:
+        return sum(person.score for person in self.people.values())
+
+
+def one_person(clip: Clip, min_score: float) -> tuple[NDArray[np.int64], NDArray[np.float64], str]:
+    """Follow people over the frames by how their boxes overlap, and take the surest of them.
+
+    That is the one whose scores have the largest sum: who is seen for long, and clearly. Frames
+    that are numbered in steps, such as 0, 5, 10, follow each other.
+
+    Args:
+        clip: the people of every frame.
+        min_score: of joints that count as seen.
+
+    Returns:
+        Frame numbers (F,), from the first sight of the person to the last; keypoints (F, J, 3) with
+        scores of 0 where the person is not there; and a sentence about who was taken.
+
+    Raises:
+        DataError: nobody has a joint that counts as seen.
+    """
+    numbers = sorted(clip.people)
+    step = gcd(*(number - numbers[0] for number in numbers)) or 1
+    tracks: list[_Track] = []
+    near: list[_Track] = []
+    for number in numbers:
+        place = (number - numbers[0]) // step
+        near = [track for track in near if place - track.last <= _HIDDEN]
+        begun = _continue(near, boxed(clip.people[number], min_score), place)
+        near += begun
+        tracks += begun
+    if not tracks:
+        raise DataError(
+            f"No joint of the clip has a score of {min_score:g} or more: set "
+            "--data.init_args.min_score lower."
+        )
+    chosen = max(tracks, key=lambda track: track.score)
+    first = min(chosen.people)
+    count = chosen.last - first + 1
+    joints = next(iter(chosen.people.values())).keypoints.shape[0]
+    keypoints = np.zeros((count, joints, 3))
+    for place, person in chosen.people.items():
+        keypoints[place - first] = person.keypoints
+    frames = numbers[0] + step * (first + np.arange(count))
+    most = max(map(len, clip.people.values()))
+    said = (
+        f"The person seen in {len(chosen.people)} of the {len(numbers)} frames, from {frames[0]} "
+        f"to {frames[-1]}, is lifted"
+    )
+    if most > 1:
+        said += (
+            f": of up to {most} people in a frame, followed by how their boxes overlap, the one "
+            "with the largest sum of scores"
+        )
+    return frames, keypoints, f"{said}."
+
+
+def _continue(near: list[_Track], people: list[Boxed], place: int) -> list[_Track]:
+    """Add people to the tracks that they overlap most, and begin new ones for the others."""
+    left = dict(enumerate(people))
+    if near and people:
+        boxes = np.stack([track.box for track in near]), np.stack([box for _, box in people])
+        overlaps = overlaps_of(*boxes)
+        order = np.argsort(-overlaps, axis=None, kind="stable")
+        for row, column in zip(*np.unravel_index(order, overlaps.shape), strict=True):
+            if overlaps[row, column] < _OVERLAP:
+                break
+            if column in left and near[row].last < place:
+                near[row].add(place, *left.pop(int(column)))
+    begun = [_Track() for _ in left]
+    for track, (person, box) in zip(begun, left.values(), strict=True):
+        track.add(place, person, box)
+    return begun

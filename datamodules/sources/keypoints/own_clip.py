@@ -1,0 +1,108 @@
+"""A clip of a user's own, ready to be lifted."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from datamodules.cameras import normalize_screen
+from datamodules.sequences import PoseSequences, Segment
+from datamodules.skeletons import H36M17
+from datamodules.sources.keypoints.clip import seen
+from datamodules.sources.keypoints.image_size import check_size, estimated_size
+from datamodules.sources.keypoints.one_person import one_person
+from datamodules.sources.keypoints.read import read_clip
+from datamodules.sources.keypoints.to_h36m import filled, from_coco, looks_like_h36m
+from datamodules.sources.mpii.images import unknown_camera
+from poseproof.errors import DataError
+
+
+@dataclass(frozen=True)
+class OwnClip:
+    """One person's 2D keypoints in Human3.6M's joints.
+
+    Attributes:
+        title: the file, and its format.
+        frames: (F,) numbers of the frames, as the file has them.
+        keypoints: (F, 17, 2) pixels, every joint in every frame.
+        image_size: width and height, pixels.
+        fps: frames a second, where the file says so.
+        notes: a sentence about each thing that was chosen, made up or guessed.
+    """
+
+    title: str
+    frames: NDArray[np.int64]
+    keypoints: NDArray[np.float64]
+    image_size: tuple[int, int]
+    fps: float | None
+    notes: tuple[str, ...]
+
+    def sequences(self) -> PoseSequences:
+        """The clip as protocols and methods take it, without 3D truth."""
+        camera = unknown_camera(*self.image_size)
+        screen = normalize_screen(torch.from_numpy(self.keypoints), camera).float().numpy()
+        count = len(self.frames)
+        return PoseSequences(
+            keypoints=screen,
+            joints=np.zeros((count, len(H36M17.joints), 3), np.float32),
+            segments=(Segment(0, count, "person", "clip", "clip", camera, self.fps or 50.0),),
+            skeleton=H36M17,
+            title=self.title,
+            has_joints=False,
+        )
+
+
+def read_own_clip(
+    path: Path, image_size: tuple[int, int] | None, layout: str | None, min_score: float
+) -> OwnClip:
+    """Read a file, choose a person, fill what is missing, and bring it to Human3.6M's joints.
+
+    Args:
+        path: a file, or a folder of one file a frame.
+        image_size: width and height in pixels; the file's when not given, or an estimate.
+        layout: "coco" or "h36m"; the file's when not given, or COCO's.
+        min_score: of joints that count as seen.
+
+    Raises:
+        DataError: anything wrong with the file, or what it says against what is given.
+    """
+    clip = read_clip(path)
+    for what, said, given in (
+        ("joints", clip.layout, layout),
+        ("an image size", clip.image_size, image_size),
+    ):
+        if said and given and said != given:
+            raise DataError(f"{path} has {what} of its own, {said}, and not {given}: leave it out.")
+    frames, keypoints, note = one_person(clip, min_score)
+    notes = [note]
+    there = keypoints[seen(keypoints, min_score)][:, :2]
+    size = image_size or clip.image_size
+    if size is None:
+        size = estimated_size(there)
+        notes.append(
+            f"The image's size is not known and taken for {size[0]} x {size[1]}, the smallest of a "
+            "video that holds all keypoints: give it with --data.init_args.image_size."
+        )
+    check_size(size, there)
+    order = layout or clip.layout or "coco"
+    points, part = filled(keypoints, order, min_score)
+    if part:
+        notes.append(
+            f"{part:.1%} of the joints' places were missing or had a score below {min_score:g}: "
+            "they lie on the line between those before and after."
+        )
+    if not (layout or clip.layout) and looks_like_h36m(points):
+        raise DataError(
+            f"{path} does not say which joints it has, and its first five, a face in COCO's order, "
+            "are spread like Human3.6M's hip and leg: set --data.init_args.layout to h36m or coco."
+        )
+    return OwnClip(
+        title=f"{path.name} ({clip.format})",
+        frames=frames,
+        keypoints=from_coco(points) if order == "coco" else points,
+        image_size=size,
+        fps=clip.fps,
+        notes=tuple(notes),
+    )

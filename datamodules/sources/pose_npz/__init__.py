@@ -1,0 +1,1 @@
+"""Any data set in the public Human3.6M layout."""

@@ -1,0 +1,182 @@
+"""Register a sweep with W&B: a table's grid of rows and seeds, or a search over options."""
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from datamodules import DataError, PoseSequences
+from experiments.cli.agents.cells import Cell, cells_of
+from experiments.cli.lightning import PoseCLI
+from experiments.cli.options import setting_of
+from experiments.cli.reproduce import add_run_options, launched, ready
+from experiments.config.setting import Setting
+from experiments.config.tables import Row, Training, load_table, table_names
+from experiments.runs.files import write_text
+from experiments.runs.wandb_log import PROJECT, has_key, need_wandb
+
+FOLDER = Path(__file__).parents[1] / "sweeps"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What W&B agents are to work off: the cells of tables, or a search.
+
+    Attributes:
+        name: file name, as in `make sweep SWEEP=name`.
+        title: for people.
+        tables: those whose rows are run with every seed.
+        row: what a search fits: method, presets and training, as in a table.
+        search: what W&B is told of it: `method`, `metric`, `parameters` and so on.
+    """
+
+    name: str
+    title: str
+    tables: tuple[str, ...] = ()
+    row: Row | None = None
+    search: Mapping[str, Any] = field(default_factory=dict)
+
+
+def sweep_names() -> list[str]:
+    """The sweeps that have a file of their own."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def load_sweep(name: str) -> Sweep:
+    """Read a sweep; any table is one too.
+
+    Raises:
+        DataError: there is no such sweep, or its search would select on test frames.
+    """
+    if name in table_names():
+        return Sweep(name, load_table(name).title, (name,))
+    if name not in sweep_names():
+        known = ", ".join(sweep_names())
+        raise DataError(f"There is no sweep {name!r}: choose one of {known}, or any table.")
+    held = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
+    if row := held.pop("row", None):
+        row["train"] = Training(**row.get("train", {}))
+        held["row"] = Row(**row)
+        metric = held["search"]["metric"]["name"]
+        if not metric.startswith("val/"):
+            raise DataError(
+                f"{name} selects on {metric}: a search is judged on a held-out training subject "
+                "alone, by a metric that begins with val/."
+            )
+    return Sweep(name, **held)
+
+
+def grid_config(sweep: Sweep, cells: Sequence[Cell], command: Sequence[str]) -> dict[str, Any]:
+    """What W&B is told of a grid: one parameter, the cell, and the command that executes it."""
+    return {
+        "name": sweep.title,
+        "method": "grid",
+        "parameters": {"cell": {"values": [str(cell) for cell in cells]}},
+        "command": [*command, "${args}"],
+    }
+
+
+def search_config(sweep: Sweep, val_subject: str, command: Sequence[str]) -> dict[str, Any]:
+    """What W&B is told of a search: its own words, and the command of a fit."""
+    held_out = f"--data.init_args.val_subject={val_subject}"
+    return {"name": sweep.title, **sweep.search, "command": [*command, held_out, "${args}"]}
+
+
+def search_args(row: Row, setting: Setting) -> list[str]:
+    """The command line of a search's fits, without the options that are searched."""
+    given = {f"model.init_args.{name}": value for name, value in row.options.items()}
+    given |= {f"data.init_args.{name}": value for name, value in row.train.set.items()}
+    return setting.args(row, row.train.protocol, given)
+
+
+def held_out_subject(row: Row, setting: Setting, name: str | None) -> str:
+    """The training subject that a search is judged on: the last one unless it is named.
+
+    Raises:
+        DataError: nobody can be held out.
+    """
+    args = search_args(row, setting)
+    data: PoseSequences = PoseCLI(args, run=False).datamodule.source.load()
+    subject = name or (data.splits.get("train") or [""])[-1]
+    cli = PoseCLI([*args, f"--data.init_args.val_subject={subject}"], run=False)
+    cli.datamodule.load("validate", cli.model)
+    return subject
+
+
+def need_key() -> None:
+    """Check that W&B's server can be asked.
+
+    Raises:
+        DataError: W&B is not installed, or has no key.
+    """
+    need_wandb()
+    if not has_key():
+        raise DataError(
+            "A sweep is dealt out by W&B's server, which wants a key: `wandb login`, or set "
+            "WANDB_API_KEY. Without one `make reproduce` takes the same runs on this machine."
+        )
+
+
+def register(config: Mapping[str, Any], path: Path) -> None:
+    """Have `wandb sweep` register a config; it says what agents are started with.
+
+    Raises:
+        DataError: W&B refuses.
+    """
+    write_text(path, yaml.safe_dump(dict(config), sort_keys=False, width=1000))
+    project = os.environ.get("WANDB_PROJECT", PROJECT)
+    wandb = [sys.executable, "-m", "wandb", "sweep", "--project", project, str(path)]
+    if subprocess.run(wandb).returncode:
+        raise DataError("W&B has not taken the sweep: it says why above.")
+
+
+def parse(
+    program: str, args: Sequence[str] | None
+) -> tuple[argparse.Namespace, Setting, list[str]]:
+    """Read a command line: the options, the setting they say, and what is for the fits."""
+    parser = argparse.ArgumentParser(f"python -m experiments.{program}", allow_abbrev=False)
+    parser.add_argument("sweep", help=f"one of {', '.join(sweep_names())}, or a table")
+    add_run_options(parser)
+    parser.add_argument("--val-subject", help="whom a search holds out; the last training subject")
+    parser.add_argument("--cell", help="the cell to execute, as an agent is told it")
+    options, given = parser.parse_known_args(args)
+    if given and not any("." in each for each in given):
+        parser.error(f"unknown: {' '.join(given)}")
+    return options, setting_of(parser, options), given
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run from the command line, as the Makefile does."""
+    args = sys.argv[1:] if args is None else args
+    options, setting, given = parse("sweep", args)
+    with ready(options, jobs=1) as environment:
+        sweep = load_sweep(options.sweep)
+        if not sweep.row and (given or options.val_subject):
+            raise DataError(
+                f"{sweep.name} is a grid, whose runs are those of its tables: options of a fit "
+                "and --val-subject are for searches."
+            )
+        need_key()
+        setting, _ = launched(setting, options, environment)
+        # what an agent runs is told the same; `python` is that of the agent's environment
+        command = ["python", "-m", "experiments.cli.agents.run", *args]
+        if sweep.row:
+            subject = held_out_subject(sweep.row, setting, options.val_subject)
+            config = search_config(sweep, subject, command)
+        else:
+            cells, left_out = cells_of(sweep.tables, setting, options.seeds)
+            for name, why in left_out.items():
+                print(f"Without {name}: {why}")
+            print(f"{len(cells)} runs, those that tables share counted once")
+            config = grid_config(sweep, cells, command)
+        register(config, options.results / "sweeps" / f"{sweep.name}.yaml")
+
+
+if __name__ == "__main__":
+    main()

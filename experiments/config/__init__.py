@@ -1,0 +1,1 @@
+"""What is run: settings and tables, read from YAML."""

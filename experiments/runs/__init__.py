@@ -1,0 +1,1 @@
+"""Runs: fitted, measured and stored."""

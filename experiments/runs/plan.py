@@ -1,0 +1,232 @@
+"""What of a table the data at hand can serve, found out before anything is trained."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from datamodules import DataError, PoseSequences, Source
+from experiments.cli.lightning import PoseCLI
+from experiments.config.setting import CROSS_DATASET, TRAINING, Setting
+from experiments.config.tables import Row, Table, Training
+from experiments.judge.summary import summarise
+from experiments.runs.run import Run, datamodule
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The runs that a table asks for, on given data.
+
+    Attributes:
+        table: the table.
+        setting: data and preset.
+        fingerprints: row -> of its data; of the rows that the data serve.
+        trainings: row -> what it is trained under, as far as the data allow.
+        skipped: row that is not run -> why.
+    """
+
+    table: Table
+    setting: Setting
+    fingerprints: Mapping[str, str]
+    trainings: Mapping[str, Sequence[Training]]
+    skipped: Mapping[str, str]
+
+    def runs(self, seeds: Sequence[int], results: Path) -> list[Run]:
+        """One run of every row and training for every seed.
+
+        Args:
+            seeds: of weights, order and dropout.
+            results: the folder that `runs` lies in.
+        """
+        folder = results / "runs"
+        return [
+            Run(self.table, row, training, seed, self.setting, fingerprint, folder)
+            for seed in seeds
+            for row, fingerprint in self.fingerprints.items()
+            for training in self.trainings[row]
+        ]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan with its runs and data.
+
+    Attributes:
+        plan: of the table.
+        seeds: of the runs.
+        runs: all of them, done or not.
+        data: that most of its rows run on.
+        other: what they are tested on beside, if they are.
+    """
+
+    plan: Plan
+    seeds: Sequence[int]
+    runs: Sequence[Run]
+    data: PoseSequences
+    other: PoseSequences | None
+
+    def contents(self, failed: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """What `table.json` holds.
+
+        Where runs have failed, the figures are those of the seeds that all rows have, but for rows
+        that have none.
+
+        Args:
+            failed: row of which a run has failed -> why.
+        """
+        skipped, runs, seeds = dict(self.plan.skipped), self.runs, self.seeds
+        if failed:
+            by_row = {row: self._seeds_done(row) for row in self.plan.fingerprints}
+            common = set.intersection(*[done for done in by_row.values() if done] or [set()])
+            seeds = [seed for seed in self.seeds if seed in common]
+            skipped |= {row: why for row, why in failed.items() if not by_row[row]}
+            runs = [run for run in runs if run.missing or run.seed in common]
+        table, setting = self.plan.table, self.plan.setting
+        return summarise(table, setting, seeds, runs, self.data, self.other, skipped)
+
+    def _seeds_done(self, row: str) -> set[int]:
+        own = [run for run in self.runs if run.row == row]
+        return set(self.seeds) - {run.seed for run in own if run.missing}
+
+
+def plan(table: Table, setting: Setting) -> tuple[Plan, PoseSequences, PoseSequences | None]:
+    """Find out what of a table the data serve.
+
+    Returns:
+        The plan, the data that most of its rows run on, and what they are tested on beside.
+
+    Raises:
+        DataError: wrong data, or none that serve a row.
+    """
+    data, skipped = load_rows(table, setting)
+    if not data:
+        raise DataError(
+            f"No row of {table.name} can be run: {'; '.join(dict.fromkeys(skipped.values()))}."
+        )
+    other = load_other(table, setting)
+    if other:
+        setting = replace(setting, other_fingerprint=other.fingerprint())
+    fingerprints = {sequences: sequences.fingerprint() for sequences in set(data.values())}
+    held = Plan(
+        table,
+        setting,
+        {row: fingerprints[sequences] for row, sequences in data.items()},
+        {row: possible_trainings(table, row, setting) for row in data},
+        skipped,
+    )
+    plain = [row for row in data if not table.rows[row].source]
+    return held, data[(plain or [*data])[0]], other
+
+
+def planned(table: Table, setting: Setting, seeds: Sequence[int], results: Path) -> Planned:
+    """A table's plan, its runs and data.
+
+    Args:
+        table: the table.
+        setting: data and preset.
+        seeds: one run of every row each.
+        results: the folder that `runs` lies in.
+
+    Raises:
+        DataError: see `plan`, or wrong options of a measurement.
+    """
+    held, data, other = plan(table, setting)
+    runs = held.runs(seeds, results)
+    for run in runs:
+        for test in run.tests.values():
+            if test.protocol != TRAINING:
+                _check(tuple(run.test_args(test)))
+    return Planned(held, seeds, runs, data, other)
+
+
+def load_rows(table: Table, setting: Setting) -> tuple[dict[str, PoseSequences], dict[str, str]]:
+    """The data of every row, and for the rows that these data cannot serve, why.
+
+    Raises:
+        DataError: wrong data.
+    """
+    from_images = any(row.sources for row in table.rows.values())
+    if from_images and setting.data == "h36m" and not setting.images:
+        raise DataError(
+            f"{table.name} is made from images: name the folder of Human3.6M's with --images "
+            "(IMAGES=dir)."
+        )
+    data, skipped = {}, {}
+    for name, row in table.rows.items():
+        if row.data not in (None, setting.data):
+            needed = ", ".join([str(row.data), *(f"{k}={v}" for k, v in row.source.items())])
+            skipped[name] = f"needs {needed}"
+            continue
+        try:
+            data[name] = _source(row, setting).load()
+        except DataError as error:
+            if not row.source:
+                raise
+            skipped[name] = str(error).rstrip(".")
+    return data, skipped
+
+
+def possible_trainings(table: Table, row: str, setting: Setting) -> list[Training]:
+    """What a row is trained under, as far as the data allow: they may lack an action.
+
+    Raises:
+        DataError: they allow none.
+    """
+    possible, refusals = [], []
+    for training in table.trainings(row):
+        options = {f"data.init_args.{name}": value for name, value in training.set.items()}
+        args = setting.args(table.rows[row], training.protocol, options)
+        if refusal := _refusal(tuple(args)):
+            refusals.append(refusal)
+        else:
+            possible.append(training)
+    if not possible:
+        raise DataError(refusals[0])
+    return possible
+
+
+def load_other(table: Table, setting: Setting) -> PoseSequences | None:
+    """The data that a table tests on beside those that it trains on, if it does.
+
+    Raises:
+        DataError: wrong data.
+    """
+    if CROSS_DATASET not in {each.protocol for each in table.measurements}:
+        return None
+    args = setting.args(next(iter(table.rows.values())), CROSS_DATASET, {})
+    source: Source = PoseCLI(args, run=False).datamodule.test_source
+    return source.load()
+
+
+# rows of one method, of all tables, ask the same, and building what answers takes half a second
+
+
+def _source(row: Row, setting: Setting) -> Source:
+    return _built(tuple(setting.args(row, "subject", {})))
+
+
+@cache
+def _built(args: tuple[str, ...]) -> Source:
+    return datamodule(args).source
+
+
+@cache
+def _refusal(args: tuple[str, ...]) -> str:
+    """Why the data cannot train what a command line names; nothing where they can."""
+    cli = PoseCLI([*args], run=False)
+    try:
+        cli.datamodule.load("fit", cli.model)
+    except DataError as refusal:
+        return str(refusal)
+    return ""
+
+
+@cache
+def _check(args: tuple[str, ...]) -> None:
+    """Check that a measurement can be built.
+
+    Raises:
+        DataError: its options are wrong.
+    """
+    datamodule(args)

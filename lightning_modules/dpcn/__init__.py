@@ -1,0 +1,1 @@
+"""DPCN (Cha et al.)."""

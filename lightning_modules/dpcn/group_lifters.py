@@ -1,0 +1,57 @@
+"""GroupLifters: a lifter for every joint group, all at once (DPCN, Sec. 4.2)."""
+
+import math
+
+from torch import Tensor, nn
+
+from lightning_modules.layers.parts import PartBlocks, PartLinear
+from lightning_modules.martinez.network import POSE_UNIT
+
+
+class GroupLifters(PartBlocks):
+    """Lifts each group's 2D keypoints to its 3D pose about its own centre (Eq. 3).
+
+    Each lifter is Martinez et al.'s network with LeakyReLU; together they are batched products.
+
+    Args:
+        groups: (n_t, n_g) joints of each group.
+        width: hidden channels.
+        num_blocks: residual blocks of two layers.
+        dropout: probability.
+        shared: one lifter for all groups, which is not told whose keypoints it gets (Table 6).
+        slope: of LeakyReLU below zero, which the paper does not give.
+    """
+
+    groups: Tensor
+
+    def __init__(
+        self,
+        groups: Tensor,
+        width: int = 1024,
+        num_blocks: int = 2,
+        dropout: float = 0.5,
+        shared: bool = False,
+        slope: float = 0.01,
+    ) -> None:
+        count, size = groups.shape
+        parts = 1 if shared else count
+        super().__init__(parts, 2 * size, num_blocks, width, dropout, slope)
+        self.parts = parts
+        self.output = PartLinear(parts, width, 3 * size, bias=True)
+        self.register_buffer("groups", groups, persistent=False)
+        for module in self.modules():
+            if isinstance(module, PartLinear):
+                nn.init.normal_(module.weight, std=math.sqrt(2 / module.weight.shape[1]))
+
+    def forward(self, keypoints: Tensor) -> Tensor:
+        """Lift keypoints (B, J, 2) to the groups' poses (B, n_t, n_g, 3), in metres."""
+        (count, size), batch = self.groups.shape, len(keypoints)
+        own = keypoints[:, self.groups].flatten(2).movedim(1, 0)
+        rows = own.reshape(self.parts, count * batch // self.parts, 2 * size)
+        lifted = self.output(self.features(rows)).view(count, batch, size, 3)
+        return POSE_UNIT * lifted.movedim(0, 1)
+
+    def targets(self, joints: Tensor) -> Tensor:
+        """The groups' true poses (B, n_t, n_g, 3) about their centres, of joints (B, J, 3)."""
+        own = joints[:, self.groups]
+        return own - own.mean(2, keepdim=True)

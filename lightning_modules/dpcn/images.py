@@ -1,0 +1,198 @@
+"""DPCN from images ("Case 2"): a 2D estimator, lifters on its estimates, then both end to end."""
+
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import torch
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from rich.progress import track
+from torch import Tensor, nn
+
+from lightning_modules.dpcn.heatmaps import (
+    conversion_bias,
+    expected_places,
+    gaussian_heatmaps,
+    heatmap_floor,
+    heatmap_loss,
+)
+from lightning_modules.dpcn.hourglass import StackedHourglass, flip_averaged
+from lightning_modules.dpcn.image_augmentation import augment
+from lightning_modules.dpcn.module import DPCN
+from lightning_modules.layers.crops import crop_to_screen, screen_to_crop
+from lightning_modules.selfsup.controls import taken
+from metrics.joint_mean import JointMean
+
+Part = Literal["estimator", "lifters", "everything"]
+
+
+class ImageDPCN(DPCN):
+    """A stacked hourglass whose heatmaps become 2D keypoints, which DPCN lifts.
+
+    Its three stages are `stages` of its config, each a fit of one part: the estimator, on heatmaps
+    (L_2d, Eq. 6); the lifters, on what it estimates of all training images, once; and everything,
+    through the domain conversion (L_e2e, Eq. 14). Tested, it estimates from images.
+
+    L_2d is a mean over joints and cells, as L_lifting and L_aggre are over their numbers; the paper
+    does not say whether its alpha of 100 goes with means or with sums.
+
+    Args:
+        part: what a fit trains.
+        image_size: pixels a side of the crops that the estimator takes.
+        stacks: hourglasses on end.
+        features: channels of an hourglass.
+        depth: halvings in an hourglass.
+        threshold: of the domain conversion, see `networks.heatmaps.expected_places`; 0 is the
+            paper's, and ruled by what maps hold away from their peaks.
+        augment: scale, turn and recolour the estimator's training images.
+        alpha: weight of L_2d in L_e2e.
+        estimator_lr: learning rate of the estimator; `lr` is the lifters'.
+        estimator_weights: a checkpoint of this class, whose estimator a fit begins with, such as
+            one trained on MPII.
+        kwargs: of DPCN.
+
+    Raises:
+        ValueError: an unknown part, or an image size that the hourglass cannot take.
+    """
+
+    def __init__(
+        self,
+        part: Part = "everything",
+        image_size: int = 256,
+        stacks: int = 8,
+        features: int = 256,
+        depth: int = 4,
+        threshold: float = 0.1,
+        augment: bool = True,
+        alpha: float = 100.0,
+        estimator_lr: float = 2.5e-4,
+        estimator_weights: str | None = None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(**kwargs)
+        if part not in get_args(Part):
+            raise ValueError(f"There is no part {part!r}: choose {', '.join(get_args(Part))}.")
+        self.estimator = StackedHourglass(len(self.skeleton.joints), stacks, features, depth)
+        self.estimator.check(image_size)
+        self.part = part
+        self.image_size = image_size
+        self.trains_on_images = part != "lifters"
+        self.trains_lifting = part != "estimator"
+        self.threshold = threshold
+        self.augment = augment
+        self.alpha = alpha
+        self.estimator_lr = estimator_lr
+        if estimator_weights:
+            self._take_estimator(Path(estimator_weights))
+
+    def setup(self, stage: str) -> None:
+        """Make the metrics and, for a fit of the lifters, draw the groups."""
+        super().setup(stage)
+        joints = len(self.skeleton.joints)
+        self.heatmap_figures = nn.ModuleDict(
+            {name: JointMean(joints) for name in ("keypoint_error", "bias_below_1", "floor")}
+        )
+        self.bias = JointMean(joints, each=True)
+
+    def on_fit_start(self) -> None:
+        """Before a fit of the lifters alone: estimate the 2D keypoints of all training images."""
+        if self.part != "lifters":
+            return
+        datamodule: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        keypoints = torch.from_numpy(datamodule.sequences.keypoints[..., :2].copy())
+        batches = datamodule.image_frames(datamodule.frames["train"], datamodule.eval_batch_size)
+        self.estimator.eval()
+        with torch.no_grad():
+            for batch in track(
+                batches, "Estimating 2D keypoints", disable=not self.trainer.is_global_zero
+            ):
+                held = {name: column.to(self.device) for name, column in batch.items()}
+                keypoints[batch["index"].cpu()] = self.prepare(held)["keypoints"][:, 0].cpu()
+        datamodule.replace_keypoints(keypoints.numpy())
+
+    def batch_loss(self, batch: dict[str, Tensor]) -> Tensor:
+        """The part's loss: L_2d, L_lifting + L_aggre, or alpha L_2d + L_lifting + L_aggre."""
+        if self.part == "lifters":
+            return super().batch_loss(batch)
+        image, truth = batch["image"], screen_to_crop(batch["keypoints"][:, 0], batch["crop"])
+        if self.part == "estimator":
+            if self.augment:
+                image, truth = augment(image, truth)
+            return self._heatmap_loss(self.estimator(image), truth, batch["visible"])
+        assert self.network is not None
+        maps = self.estimator(image)
+        keypoints = self._keypoints(maps[-1], batch["crop"])
+        lifting = self.lifting_loss(self.network.lifters(keypoints), batch["joints"])
+        return self.alpha * self._heatmap_loss(maps, truth, batch["visible"]) + lifting
+
+    def prepare(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Put the estimates in the place of the keypoints."""
+        image = batch["image"].to(self.dtype)
+        if self.flip_test:
+            maps = flip_averaged(self.estimator, image, self.skeleton.mirror)
+        else:
+            maps = self.estimator(image)[-1]
+        keypoints = self._keypoints(maps, batch["crop"])[:, None]
+        return {**batch, "keypoints": keypoints, "true": batch["keypoints"], "heatmaps": maps}
+
+    def evaluate(self, batch: dict[str, Tensor]) -> Tensor | None:
+        """Add a batch to the errors in 3D, once there are lifters, and to those of the estimator.
+
+        `keypoint_error` is a percentage of the crop's side; `bias`, of the domain conversion
+        against the highest cell (Fig. 5), is in cells.
+        """
+        predicted = None if self.network is None else super().evaluate(batch)
+        maps, visible = batch["heatmaps"], batch["visible"]
+        away = (batch["keypoints"] - batch["true"])[:, 0].norm(dim=-1)
+        bias = conversion_bias(maps, self.threshold).norm(dim=-1)
+        self.bias.update(bias, visible)
+        figures = {
+            "keypoint_error": 100 * away / batch["crop"][:, 2:],
+            "bias_below_1": 100.0 * (bias < 1),
+            "floor": heatmap_floor(maps),
+        }
+        for name, figure in figures.items():
+            self.heatmap_figures[name].update(figure, visible)  # type: ignore[operator]
+        return predicted
+
+    def log_errors(self, stage: str) -> None:
+        """Log the errors in 3D, once there are lifters, and those of the estimator."""
+        if self.network is not None:
+            super().log_errors(stage)
+        for name, figure in taken(self.heatmap_figures).items():
+            self.log(f"{stage}/{name}", figure)
+        for joint, bias in zip(self.skeleton.joints, self.bias.compute(), strict=True):
+            if not bias.isnan():
+                self.log(f"{stage}/bias/{joint}", bias)
+        self.bias.reset()
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """RMSProp, estimator and lifters at rates of their own, decaying every epoch."""
+        rates = {self.estimator: self.estimator_lr, self.network: self.lr}
+        groups = [
+            {"params": [each for each in module.parameters() if each.requires_grad], "lr": rate}
+            for module, rate in rates.items()
+            if module is not None
+        ]
+        optimizer = torch.optim.RMSprop([group for group in groups if group["params"]])
+        schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=self.lr_decay)
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def _keypoints(self, maps: Tensor, crop: Tensor) -> Tensor:
+        """Eq. 13, and back to the image: (B, J, h, w) to (B, J, 2) in [-1, 1] by its width."""
+        return crop_to_screen(expected_places(maps, self.threshold), crop)
+
+    def _heatmap_loss(self, maps: list[Tensor], truth: Tensor, visible: Tensor) -> Tensor:
+        target = gaussian_heatmaps(truth, maps[-1].shape[-1])
+        return heatmap_loss(maps, target, visible)
+
+    def _take_estimator(self, path: Path) -> None:
+        try:
+            held = torch.load(path, weights_only=True, map_location="cpu")["state_dict"]
+            own = {key: held[f"estimator.{key}"] for key in self.estimator.state_dict()}
+            self.estimator.load_state_dict(own)
+        except (OSError, KeyError, RuntimeError, EOFError, ValueError) as error:
+            raise MisconfigurationException(
+                f"{path} has no weights of such an estimator: give the checkpoint of a fit with "
+                "part: estimator and the same stacks, features and depth."
+            ) from error

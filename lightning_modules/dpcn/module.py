@@ -1,0 +1,173 @@
+"""DPCN: deep pose consensus networks (Cha et al.), from given 2D keypoints ("Case 1")."""
+
+from typing import Any, Literal, get_args
+
+import torch
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+
+from lightning_modules.dpcn.consensus import Consensus, Norm
+from lightning_modules.dpcn.group_lifters import GroupLifters
+from lightning_modules.dpcn.joint_groups import (
+    Scaling,
+    check_sizes,
+    sample_groups,
+    similarity,
+)
+from lightning_modules.lifter import PoseLifter
+
+Aggregation = Literal["consensus", "truth"]
+
+
+class DPCN(PoseLifter):
+    """Many lifters on sampled joint groups, merged by a robust consensus.
+
+    The groups are drawn when a fit begins, from the first sequence that it trains on (S in Eq. 1),
+    and stand in the checkpoint.
+
+    Losses are means over samples, groups, joints and coordinates, in square metres; the paper's
+    sums (Eq. 4 and 12) are as many times both of them.
+
+    Args:
+        group_size: n_g; one joint fewer than the skeleton has when not given (Sec. 7).
+        similarity_weight: lambda; 0 draws groups at random.
+        min_groups: m_g, groups that every joint is in at least.
+        scaling: of the similarity, see `networks.joint_groups`.
+        group_seed: of the draw.
+        aggregation: L_aggre: "consensus", how far the groups' poses are from their least-squares
+            consensus; "truth", Eq. 12 with the true pose as X, which is L_lifting once more; none
+            leaves it out. The paper does not say which X it means (research B4).
+        norm: of the consensus: "l21" (Eq. 8), "l1" (Eq. 7) or "l2", least squares.
+        shared: one lifter for all groups (Table 6).
+        width: hidden channels of a lifter.
+        num_blocks: residual blocks of a lifter.
+        dropout: probability.
+        lr: learning rate of RMSProp.
+        lr_decay: factor on it after every epoch; the paper's is not given.
+        bn_momentum_end: 0.1, as batch normalisation's momentum is not annealed.
+        kwargs: of PoseLifter.
+
+    Raises:
+        ValueError: a receptive field of several frames, an unknown option, or groups that cannot be
+            drawn from the skeleton.
+        MisconfigurationException: at the beginning of a fit, groups that do not hang together.
+    """
+
+    def __init__(
+        self,
+        group_size: int | None = None,
+        similarity_weight: float = 10.0,
+        min_groups: int = 10,
+        scaling: Scaling = "mean",
+        group_seed: int = 0,
+        aggregation: Aggregation | None = "consensus",
+        norm: Norm = "l21",
+        shared: bool = False,
+        width: int = 1024,
+        num_blocks: int = 2,
+        dropout: float = 0.5,
+        lr: float = 1e-3,
+        lr_decay: float = 0.96,
+        bn_momentum_end: float = 0.1,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(lr=lr, lr_decay=lr_decay, bn_momentum_end=bn_momentum_end, **kwargs)
+        if self.receptive_field != 1:
+            raise ValueError(
+                f"DPCN lifts single frames, not {self.receptive_field}: leave receptive_field out."
+            )
+        if aggregation not in (None, *get_args(Aggregation)):
+            raise ValueError(f"There is no aggregation {aggregation!r}: choose consensus or truth.")
+        num_joints = len(self.skeleton.joints)
+        self.group_size = num_joints - 1 if group_size is None else group_size
+        check_sizes(num_joints, self.group_size, min_groups)
+        self.similarity_weight = similarity_weight
+        self.min_groups = min_groups
+        self.scaling = scaling
+        self.group_seed = group_seed
+        self.aggregation = aggregation
+        self.norm = norm
+        self.lifter: dict[str, Any] = {
+            "width": width,
+            "num_blocks": num_blocks,
+            "dropout": dropout,
+            "shared": shared,
+        }
+        self.network: ConsensusNetwork | None = None
+
+    def setup(self, stage: str) -> None:
+        """Make the metrics and, for a fit, draw the groups."""
+        super().setup(stage)
+        if stage == "fit" and self.trains_lifting and self.network is None:
+            sequences = self.trainer.datamodule.sequences  # type: ignore[attr-defined]
+            frame = self.trainer.datamodule.frames["train"][0]  # type: ignore[attr-defined]
+            first = next(s for s in sequences.segments if s.start <= frame < s.stop)
+            joints = torch.from_numpy(sequences.joints[first.start : first.stop])
+            apart = similarity(joints, self.scaling)
+            size, weight, least = self.group_size, self.similarity_weight, self.min_groups
+            self._build(sample_groups(apart, size, weight, least, self.group_seed))
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the checkpoint's groups: weights are theirs."""
+        if "network.groups" in checkpoint["state_dict"]:
+            self._build(checkpoint["state_dict"]["network.groups"].cpu())
+
+    def forward(self, keypoints: Tensor) -> Tensor:
+        """Lift keypoints (B, 1, J, 2) to joints (B, J, 3), by consensus."""
+        if self.network is None:
+            raise MisconfigurationException(
+                "DPCN has no joint groups before a fit: give the checkpoint of one, --ckpt_path."
+            )
+        return self.network(keypoints[:, 0])
+
+    def batch_loss(self, batch: dict[str, Tensor]) -> Tensor:
+        """L_lifting + L_aggre of the groups' poses; their consensus is not trained through."""
+        assert self.network is not None
+        return self.lifting_loss(self.network.lifters(batch["keypoints"][:, 0]), batch["joints"])
+
+    def lifting_loss(self, poses: Tensor, joints: Tensor) -> Tensor:
+        """L_lifting (Eq. 4) + L_aggre (Eq. 12) of poses (B, n_t, n_g, 3) and joints (B, J, 3)."""
+        assert self.network is not None
+        lifting = (poses - self.network.lifters.targets(joints)).square().mean()
+        if self.aggregation is None:
+            return lifting
+        if self.aggregation == "truth":
+            return 2 * lifting
+        return lifting + self.network.consensus.disagreement(poses).square().mean()
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """RMSProp, its rate decaying every epoch (Sec. 7.1)."""
+        weights = [weight for weight in self.parameters() if weight.requires_grad]
+        optimizer = torch.optim.RMSprop(weights, lr=self.lr)
+        schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=self.lr_decay)
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def _build(self, groups: Tensor) -> None:
+        lifters = GroupLifters(groups, **self.lifter)
+        try:
+            consensus = Consensus(groups, len(self.skeleton.joints), self.norm)
+        except ValueError as error:
+            raise MisconfigurationException(str(error)) from error
+        self.network = ConsensusNetwork(lifters, consensus).to(self.device)
+
+
+class ConsensusNetwork(nn.Module):
+    """Group lifters and their consensus: keypoints (B, J, 2) to joints (B, J, 3).
+
+    Args:
+        lifters: to the groups' poses.
+        consensus: of these.
+    """
+
+    groups: Tensor
+
+    def __init__(self, lifters: GroupLifters, consensus: Consensus) -> None:
+        super().__init__()
+        self.lifters = lifters
+        self.consensus = consensus
+        self.register_buffer("groups", lifters.groups)
+
+    def forward(self, keypoints: Tensor) -> Tensor:
+        """Lift keypoints (B, J, 2) to joints (B, J, 3), in metres, the root at the origin."""
+        return self.consensus(self.lifters(keypoints))

@@ -1,0 +1,1 @@
+"""RIE (Shan et al., ACM MM 2021)."""

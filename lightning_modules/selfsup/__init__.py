@@ -1,0 +1,1 @@
+"""SelfSup (Sosa and Hogg, CVPRW 2023)."""

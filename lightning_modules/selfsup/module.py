@@ -1,0 +1,250 @@
+"""SelfSup: from a single image to 3D without paired labels (Sosa & Hogg, 2023)."""
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lightning_modules.layers.crops import crop_to_screen, screen_to_crop
+from lightning_modules.lifter import MILLIMETRES
+from lightning_modules.selfsup.as_it_is import as_it_is
+from lightning_modules.selfsup.image_to_skeleton import (
+    SkeletonEncoder,
+    SkeletonRegressor,
+    check_image_size,
+)
+from lightning_modules.selfsup.keypoint_controls import KeypointControls
+from lightning_modules.selfsup.lift_only import LiftOnly
+from lightning_modules.selfsup.patch_discriminator import (
+    ImagePool,
+    PatchDiscriminator,
+    lsgan_loss,
+)
+from lightning_modules.selfsup.skeleton_images import draw_skeletons
+from metrics import PAMPJPE
+
+# of the gradient's norm, as in KeypointGAN; ElePose's lifter has none
+CLIP = 1.0
+
+
+class SelfSup(LiftOnly):
+    """Pictures become skeleton images, these 2D poses, and these are lifted as in LiftOnly.
+
+    Phi draws the skeleton image of a picture, in which Omega finds the joints. A discriminator
+    holds skeleton images against those of the prior's 2D poses, which show other people. All learn
+    together, after flow and lifter have begun on the prior; Omega learns from drawings alone. The
+    supplement names no more than networks and optimiser: losses and weights are those of the works
+    it builds on, KeypointGAN (Jakab et al., CVPR 2020) for 2D and ElePose for 3D.
+
+    None of those ties a skeleton to what its picture shows: any likely pose would do as well.
+    KeypointGAN ties both by painting the picture again from the skeleton and another picture of the
+    same person; `reconstruction_weight` does that, with an L1 distance for a perceptual one.
+
+    Args:
+        part: what a fit trains: flow, lifter (on the prior's 2D poses) or images (all).
+        image_size: pixels a side of the crops.
+        image_width: channels of Phi and Omega at full resolution.
+        discriminator_width: channels of the discriminator's first layer.
+        scales: of the image that the discriminator sees, each half the one before.
+        sigma: of the drawn bones, see `networks.skeleton_images.draw_skeletons`.
+        right_brightness: of the right limbs in drawn skeletons, all others having 1, as all have in
+            KeypointGAN. Drawn alike, sides are Omega's guess, or found halfway between.
+        pool: skeleton images that the discriminator may meet again.
+        adversarial_weight: of the discriminator's judgement on the skeleton images (L_D).
+        regressor_weight: of finding the prior's joints in their drawings (L_Omega).
+        redrawing_weight: of a skeleton image's distance from the drawing of its joints.
+        reconstruction_weight: of the painted picture's distance from the picture; 50 times the
+            discriminator's, where pix2pix (Isola et al., CVPR 2017) has 100; 0 paints nothing.
+        regressor_first: train Omega with the flow, before the rest, too. The supplement trains it
+            from scratch with the rest; KeypointGAN begins with a trained one.
+        lifts_prior: the lifter learns from the prior's 2D poses too.
+        lifting_moves_joints: the lifting's losses reach Phi too, where they drown all others.
+        kwargs: of LiftOnly.
+
+    Raises:
+        ValueError: an unknown part, or an image size that the networks cannot take.
+    """
+
+    parts: ClassVar = ("flow", "lifter", "images")
+    points: Tensor
+    brightness: Tensor
+
+    def __init__(
+        self,
+        part: str = "images",
+        image_size: int = 128,
+        image_width: int = 32,
+        discriminator_width: int = 64,
+        scales: int = 3,
+        sigma: float = 0.2,
+        right_brightness: float = 1.0,
+        pool: int = 50,
+        adversarial_weight: float = 10.0,
+        regressor_weight: float = 0.9,
+        redrawing_weight: float = 0.1,
+        reconstruction_weight: float = 500.0,
+        regressor_first: bool = False,
+        lifts_prior: bool = True,
+        lifting_moves_joints: bool = False,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(part=part, **kwargs)
+        check_image_size(image_size)
+        joints = len(self.skeleton.joints)
+        self.image_size = image_size
+        self.trains_on_images = part == "images"
+        self.trains_on_references = self.trains_on_images and reconstruction_weight > 0
+        self.automatic_optimization = part != "images"
+        self.sigma = sigma
+        self.regressor_first = regressor_first
+        self.lifts_prior = lifts_prior
+        self.lifting_moves_joints = lifting_moves_joints
+        self.weights |= {
+            "adversarial": adversarial_weight,
+            "regressor": regressor_weight,
+            "redrawing": redrawing_weight,
+            "reconstruction": reconstruction_weight,
+        }
+        self.encoder = SkeletonEncoder(image_width)
+        self.regressor = SkeletonRegressor(joints, image_width)
+        self.discriminator = PatchDiscriminator(discriminator_width, scales)
+        self.discriminator.check(image_size)
+        self.painter = SkeletonEncoder(image_width, channels=4, outputs=3)
+        # ranks wait for every weight that is to learn
+        self.painter.requires_grad_(self.trains_on_references)
+        self.pool = ImagePool((1, image_size, image_size), pool)
+        self.estimates = KeypointControls(self.skeleton.mirror)
+        # of the true 2D pose, lifted
+        self.from_truth = PAMPJPE()
+        self.register_buffer("points", torch.zeros(joints, 2))
+        right = torch.isin(self.bones[:, 1], torch.tensor(self.skeleton.right))
+        brightness = torch.where(right, right_brightness, 1.0)
+        self.register_buffer("brightness", brightness, persistent=False)
+
+    def measure(self, datamodule: Any) -> None:  # noqa: ANN401
+        """Take from the prior what LiftOnly does, and its mean 2D pose in a crop."""
+        super().measure(datamodule)
+        frames, held = datamodule.frames["prior"], datamodule.sequences
+        keypoints = torch.from_numpy(held.keypoints[frames, :, :2])
+        crops = torch.from_numpy(held.images.crops[frames])
+        self.points.copy_(screen_to_crop(keypoints, crops).mean(0))
+
+    def batch_loss(self, batch: dict[str, Tensor]) -> Tensor:
+        """The loss of what is learned from the prior alone: with the flow's Omega's, if asked."""
+        loss = super().batch_loss(batch)
+        first = self.part == "flow" and self.regressor_first
+        return loss + self.regressor_loss(batch, self.draw_prior(batch)) if first else loss
+
+    def given(self, batch: dict[str, Tensor]) -> Tensor:
+        """The prior's 2D poses (B, J, 2): those of the pictures are not known."""
+        return batch["prior_keypoints"]
+
+    def learn(self, batch: dict[str, Tensor]) -> Tensor:
+        """One step of generator and discriminator, each against the other as it was."""
+        if self.part != "images":
+            return super().learn(batch)
+        prior = self.draw_prior(batch)
+        drawn, generator = self.generator_loss(batch, prior)
+        discriminator = self.discriminator_loss(drawn.detach(), prior)
+        self.manual_backward(generator + discriminator)
+        # each apart: their gradients differ by orders of magnitude
+        for network in (self.encoder, self.regressor, self.painter, self.discriminator):
+            nn.utils.clip_grad_norm_(network.parameters(), CLIP)
+        for optimizer in self.optimizers():  # type: ignore[union-attr]
+            optimizer.step()
+            optimizer.zero_grad()
+        self.log("train/discriminator", discriminator.detach(), on_step=False, on_epoch=True)
+        return generator.detach()
+
+    def generator_loss(self, batch: dict[str, Tensor], prior: Tensor) -> tuple[Tensor, Tensor]:
+        """The skeleton images (B, 1, S, S), and all losses but the discriminator's own.
+
+        `prior` (B, 1, S, S) shows the batch's unpaired 2D poses.
+        """
+        drawn = self.encoder(batch["image"])
+        points = as_it_is(self.regressor, drawn)
+        keypoints = crop_to_screen((points + 1) / 2, batch["crop"])
+        lifted = keypoints if self.lifting_moves_joints else keypoints.detach()
+        if self.lifts_prior:
+            lifted = torch.cat([lifted, batch["prior_keypoints"]])
+        terms = self.lifting_terms(self.places(lifted))
+        terms["adversarial"] = lsgan_loss(as_it_is(self.discriminator, drawn), True)
+        terms["regressor"] = self.regressor_loss(batch, prior)
+        shown = drawn.detach()
+        terms["redrawing"] = F.mse_loss(self.draw(self.regressor(shown)), shown)
+        if self.trains_on_references:
+            painted = self.painter(torch.cat([self.draw(points), batch["reference"]], dim=1))
+            terms["reconstruction"] = F.l1_loss(painted, batch["image"])
+        return drawn, self.weighted(terms)
+
+    def regressor_loss(self, batch: dict[str, Tensor], prior: Tensor) -> Tensor:
+        """Mean squared distance of the joints found in the prior's skeleton images (B, 1, S, S)."""
+        return F.mse_loss(self.regressor(prior), self.prior_points(batch))
+
+    def discriminator_loss(self, drawn: Tensor, prior: Tensor) -> Tensor:
+        """Half of each kind's LSGAN loss, skeleton images (B, 1, S, S) from pool and prior."""
+        fake = lsgan_loss(self.discriminator(self.pool(drawn)), False)
+        return (lsgan_loss(self.discriminator(prior), True) + fake) / 2
+
+    def draw(self, points: Tensor) -> Tensor:
+        """Skeleton images (B, 1, S, S) of places (B, J, 2) in [-1, 1] of the crop."""
+        return draw_skeletons(points, self.bones, self.image_size, self.sigma, self.brightness)
+
+    def prior_points(self, batch: dict[str, Tensor]) -> Tensor:
+        """The prior's 2D poses (B, J, 2) in [-1, 1] of crops around them."""
+        return 2 * screen_to_crop(batch["prior_keypoints"], batch["prior_crop"]) - 1
+
+    def draw_prior(self, batch: dict[str, Tensor]) -> Tensor:
+        """Their skeleton images (B, 1, S, S)."""
+        return self.draw(self.prior_points(batch))
+
+    def prepare(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Put the estimates in the place of the keypoints."""
+        if self.part != "images":
+            return batch
+        image = batch["image"].to(self.dtype)
+        drawn = self.encoder(image)
+        points = self.regressor(drawn)
+        if self.flip_test:
+            points = (points + self._mirror(self.regressor(self.encoder(image.flip(3))))) / 2
+        keypoints = crop_to_screen((points + 1) / 2, batch["crop"])[:, None]
+        true = batch["keypoints"][:, 0]
+        return {**batch, "keypoints": keypoints, "true": true, "skeleton_image": drawn}
+
+    def evaluate(self, batch: dict[str, Tensor]) -> Tensor | None:
+        """Add a batch to the errors in 3D, and to those of the 2D estimates."""
+        if self.part != "images":
+            return None
+        predicted = super().evaluate(batch)
+        crop = batch["crop"]
+        found = screen_to_crop(batch["keypoints"][:, 0], crop)
+        truth = screen_to_crop(batch["true"], crop)
+        other = screen_to_crop(batch["other_keypoints"], batch["other_crop"])
+        self.estimates.update(found, truth, other, self.points, batch["visible"])
+        lifted = self.lift(batch["true"][:, None]).double()
+        self.from_truth.update(MILLIMETRES * lifted, MILLIMETRES * batch["joints"].double())
+        return predicted
+
+    def log_errors(self, stage: str) -> None:
+        """Log the errors in 3D and those of the 2D estimates."""
+        if self.part != "images":
+            return
+        super().log_errors(stage)
+        self.log(f"{stage}/pa_mpjpe_true_2d", self.from_truth)
+        for name, figure in self.estimates.compute().items():
+            self.log(f"{stage}/{name}", figure)
+
+    def on_train_epoch_end(self) -> None:
+        """Let the rates of generator and discriminator decay; Lightning does so for one alone."""
+        if self.part == "images":
+            for schedule in self.lr_schedulers():  # type: ignore[union-attr]
+                schedule.step()
+
+    def configure_optimizers(self) -> Any:  # noqa: ANN401
+        """Adam for what is learned first; then one for generator and one for discriminator."""
+        if self.part != "images":
+            both = self.part == "flow" and self.regressor_first
+            return self.adam(self.flow, self.regressor) if both else super().configure_optimizers()
+        generator = (self.encoder, self.regressor, self.lifter, self.painter)
+        return [self.adam(*generator), self.adam(self.discriminator)]

@@ -1,0 +1,1 @@
+"""SRNet (Zeng et al., ECCV 2020)."""

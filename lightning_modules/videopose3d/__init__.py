@@ -1,0 +1,1 @@
+"""VideoPose3D (Pavllo et al., CVPR 2019)."""
