@@ -23,21 +23,21 @@ from lightning_modules.layers.crops import crop_to_screen, screen_to_crop
 from lightning_modules.selfsup.controls import taken
 from metrics.joint_mean import JointMean
 
-Part = Literal["estimator", "lifters", "everything"]
+Trained = Literal["estimator", "lifters", "everything"]
 
 
 class ImageDPCN(DPCN):
     """A stacked hourglass whose heatmaps become 2D keypoints, which DPCN lifts.
 
-    Its three stages are `stages` of its config, each a fit of one part: the estimator, on heatmaps
-    (L_2d, Eq. 6); the lifters, on what it estimates of all training images, once; and everything,
-    through the domain conversion (L_e2e, Eq. 14). Tested, it estimates from images.
+    Its three stages are `stages` of its config, each a fit of one component: the estimator, on
+    heatmaps (L_2d, Eq. 6); the lifters, on its estimates of all training images, which are made
+    once; and everything, through the domain conversion (L_e2e, Eq. 14). A test is from images.
 
     L_2d is a mean over joints and cells, as L_lifting and L_aggre are over their numbers; the paper
     does not say whether its alpha of 100 goes with means or with sums.
 
     Args:
-        part: what a fit trains.
+        trains: component that a fit trains: estimator, lifters or everything.
         image_size: pixels a side of the crops that the estimator takes.
         stacks: hourglasses on end.
         features: channels of an hourglass.
@@ -52,12 +52,12 @@ class ImageDPCN(DPCN):
         kwargs: of DPCN.
 
     Raises:
-        ValueError: an unknown part, or an image size that the hourglass cannot take.
+        ValueError: an unknown value of `trains`, or an image size that the hourglass cannot take.
     """
 
     def __init__(
         self,
-        part: Part = "everything",
+        trains: Trained = "everything",
         image_size: int = 256,
         stacks: int = 8,
         features: int = 256,
@@ -70,14 +70,14 @@ class ImageDPCN(DPCN):
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(**kwargs)
-        if part not in get_args(Part):
-            raise ValueError(f"There is no part {part!r}: choose {', '.join(get_args(Part))}.")
+        if trains not in get_args(Trained):
+            raise ValueError(f"trains cannot be {trains!r}: choose {', '.join(get_args(Trained))}.")
         self.estimator = StackedHourglass(len(self.skeleton.joints), stacks, features, depth)
         self.estimator.check(image_size)
-        self.part = part
+        self.trains = trains
         self.image_size = image_size
-        self.trains_on_images = part != "lifters"
-        self.trains_lifting = part != "estimator"
+        self.trains_on_images = trains != "lifters"
+        self.trains_lifting = trains != "estimator"
         self.threshold = threshold
         self.augment = augment
         self.alpha = alpha
@@ -96,7 +96,7 @@ class ImageDPCN(DPCN):
 
     def on_fit_start(self) -> None:
         """Before a fit of the lifters alone: estimate the 2D keypoints of all training images."""
-        if self.part != "lifters":
+        if self.trains != "lifters":
             return
         datamodule: Any = self.trainer.datamodule  # type: ignore[attr-defined]
         keypoints = torch.from_numpy(datamodule.sequences.keypoints[..., :2].copy())
@@ -111,11 +111,11 @@ class ImageDPCN(DPCN):
         datamodule.replace_keypoints(keypoints.numpy())
 
     def batch_loss(self, batch: dict[str, Tensor]) -> Tensor:
-        """The part's loss: L_2d, L_lifting + L_aggre, or alpha L_2d + L_lifting + L_aggre."""
-        if self.part == "lifters":
+        """L_2d, L_lifting + L_aggre, or alpha L_2d + L_lifting + L_aggre, by what is trained."""
+        if self.trains == "lifters":
             return super().batch_loss(batch)
         image, truth = batch["image"], screen_to_crop(batch["keypoints"][:, 0], batch["crop"])
-        if self.part == "estimator":
+        if self.trains == "estimator":
             if self.augment:
                 image, truth = augment(image, truth)
             return self._heatmap_loss(self.estimator(image), truth, batch["visible"])
@@ -194,5 +194,5 @@ class ImageDPCN(DPCN):
         except (OSError, KeyError, RuntimeError, EOFError, ValueError) as error:
             raise MisconfigurationException(
                 f"{path} has no weights of such an estimator: give the checkpoint of a fit with "
-                "part: estimator and the same stacks, features and depth."
+                "trains: estimator and the same stacks, features and depth."
             ) from error

@@ -38,7 +38,7 @@ class LiftOnly(PoseLifter):
     cannot be learned from pictures; poses are given the prior's mean size in 3D.
 
     Args:
-        part: what a fit trains: flow or lifter.
+        trains: component that a fit trains: flow or lifter.
         width: hidden channels of the lifter.
         bases: principal components of 2D poses that the flow sees.
         flow_blocks: coupling blocks of the flow.
@@ -63,12 +63,13 @@ class LiftOnly(PoseLifter):
         kwargs: of PoseLifter.
 
     Raises:
-        ValueError: an unknown part, another skeleton than Human3.6M's 17 joints, or several frames.
+        ValueError: an unknown value of `trains`, another skeleton than Human3.6M's 17 joints, or
+            several frames.
         MisconfigurationException: a fit of the lifter without a fitted flow, or a fit or a test of
             data without a prior.
     """
 
-    parts: ClassVar[tuple[str, ...]] = ("flow", "lifter")
+    trainable: ClassVar[tuple[str, ...]] = ("flow", "lifter")
     unit: Tensor
     size: Tensor
     ratios: Tensor
@@ -76,7 +77,7 @@ class LiftOnly(PoseLifter):
 
     def __init__(
         self,
-        part: str = "lifter",
+        trains: str = "lifter",
         width: int = 1024,
         bases: int = 26,
         flow_blocks: int = 8,
@@ -95,14 +96,14 @@ class LiftOnly(PoseLifter):
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(lr=lr, weight_decay=weight_decay, **kwargs)
-        if part not in self.parts:
-            raise ValueError(f"There is no part {part!r}: choose {', '.join(self.parts)}.")
+        if trains not in self.trainable:
+            raise ValueError(f"trains cannot be {trains!r}: choose {', '.join(self.trainable)}.")
         if self.skeleton.name != "h36m17" or self.receptive_field != 1:
             raise ValueError(
                 "Unpaired lifting takes single frames of Human3.6M's 17 joints: leave skeleton and "
                 "receptive_field out."
             )
-        self.part = part
+        self.trains = trains
         self.flow_noise = flow_noise
         self.learned_elevation = learned_elevation
         self.measured_bones = measured_bones
@@ -131,7 +132,7 @@ class LiftOnly(PoseLifter):
                 "There is no prior of unpaired 2D poses: take datamodules.UnpairedProtocol, "
                 "protocols/unpaired.yaml."
             )
-        if stage == "fit" and self.part == "flow":
+        if stage == "fit" and self.trains == "flow":
             self.measure(datamodule)
 
     def on_fit_start(self) -> None:
@@ -168,8 +169,8 @@ class LiftOnly(PoseLifter):
         return joints * self.size
 
     def batch_loss(self, batch: dict[str, Tensor]) -> Tensor:
-        """The part's loss: of the flow on the prior, or of the lifter on 2D poses."""
-        if self.part == "flow":
+        """The loss of what is trained: of the flow on the prior, or of the lifter on 2D poses."""
+        if self.trains == "flow":
             return self.flow(self._noisy(self.places(batch["prior_keypoints"]))).mean()
         return self.weighted(self.lifting_terms(self.places(self.given(batch))))
 
@@ -197,7 +198,7 @@ class LiftOnly(PoseLifter):
 
     def evaluate(self, batch: dict[str, Tensor]) -> Tensor | None:
         """Add a prepared batch to the errors, and to what they must be seen beside."""
-        if self.part == "flow":
+        if self.trains == "flow":
             return None
         predicted = super().evaluate(batch)
         assert predicted is not None
@@ -208,15 +209,15 @@ class LiftOnly(PoseLifter):
 
     def log_errors(self, stage: str) -> None:
         """Log the errors and the controls."""
-        if self.part == "flow":
+        if self.trains == "flow":
             return
         super().log_errors(stage)
         for name, figure in self.controls.compute().items():
             self.log(f"{stage}/{name}", figure)
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401
-        """Adam on the part, its rate decaying every epoch."""
-        return self.adam(self.flow if self.part == "flow" else self.lifter)
+        """Adam on what is trained, its rate decaying every epoch."""
+        return self.adam(self.flow if self.trains == "flow" else self.lifter)
 
     def adam(self, *networks: nn.Module) -> dict[str, Any]:
         """Adam with the paper's betas (supplement, Sec. 5), its rate decaying every epoch."""

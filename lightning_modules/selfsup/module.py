@@ -42,7 +42,7 @@ class SelfSup(LiftOnly):
     same person; `reconstruction_weight` does that, with an L1 distance for a perceptual one.
 
     Args:
-        part: what a fit trains: flow, lifter (on the prior's 2D poses) or images (all).
+        trains: component that a fit trains: flow, lifter (on the prior's 2D poses) or images (all).
         image_size: pixels a side of the crops.
         image_width: channels of Phi and Omega at full resolution.
         discriminator_width: channels of the discriminator's first layer.
@@ -63,16 +63,16 @@ class SelfSup(LiftOnly):
         kwargs: of LiftOnly.
 
     Raises:
-        ValueError: an unknown part, or an image size that the networks cannot take.
+        ValueError: an unknown value of `trains`, or an image size that the networks cannot take.
     """
 
-    parts: ClassVar = ("flow", "lifter", "images")
+    trainable: ClassVar = ("flow", "lifter", "images")
     points: Tensor
     brightness: Tensor
 
     def __init__(
         self,
-        part: str = "images",
+        trains: str = "images",
         image_size: int = 128,
         image_width: int = 32,
         discriminator_width: int = 64,
@@ -89,13 +89,13 @@ class SelfSup(LiftOnly):
         lifting_moves_joints: bool = False,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
-        super().__init__(part=part, **kwargs)
+        super().__init__(trains=trains, **kwargs)
         check_image_size(image_size)
         joints = len(self.skeleton.joints)
         self.image_size = image_size
-        self.trains_on_images = part == "images"
+        self.trains_on_images = trains == "images"
         self.trains_on_references = self.trains_on_images and reconstruction_weight > 0
-        self.automatic_optimization = part != "images"
+        self.automatic_optimization = trains != "images"
         self.sigma = sigma
         self.regressor_first = regressor_first
         self.lifts_prior = lifts_prior
@@ -133,7 +133,7 @@ class SelfSup(LiftOnly):
     def batch_loss(self, batch: dict[str, Tensor]) -> Tensor:
         """The loss of what is learned from the prior alone: with the flow's Omega's, if asked."""
         loss = super().batch_loss(batch)
-        first = self.part == "flow" and self.regressor_first
+        first = self.trains == "flow" and self.regressor_first
         return loss + self.regressor_loss(batch, self.draw_prior(batch)) if first else loss
 
     def given(self, batch: dict[str, Tensor]) -> Tensor:
@@ -142,7 +142,7 @@ class SelfSup(LiftOnly):
 
     def learn(self, batch: dict[str, Tensor]) -> Tensor:
         """One step of generator and discriminator, each against the other as it was."""
-        if self.part != "images":
+        if self.trains != "images":
             return super().learn(batch)
         prior = self.draw_prior(batch)
         drawn, generator = self.generator_loss(batch, prior)
@@ -201,7 +201,7 @@ class SelfSup(LiftOnly):
 
     def prepare(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Put the estimates in the place of the keypoints."""
-        if self.part != "images":
+        if self.trains != "images":
             return batch
         image = batch["image"].to(self.dtype)
         drawn = self.encoder(image)
@@ -214,7 +214,7 @@ class SelfSup(LiftOnly):
 
     def evaluate(self, batch: dict[str, Tensor]) -> Tensor | None:
         """Add a batch to the errors in 3D, and to those of the 2D estimates."""
-        if self.part != "images":
+        if self.trains != "images":
             return None
         predicted = super().evaluate(batch)
         crop = batch["crop"]
@@ -228,7 +228,7 @@ class SelfSup(LiftOnly):
 
     def log_errors(self, stage: str) -> None:
         """Log the errors in 3D and those of the 2D estimates."""
-        if self.part != "images":
+        if self.trains != "images":
             return
         super().log_errors(stage)
         self.log(f"{stage}/pa_mpjpe_true_2d", self.from_truth)
@@ -237,14 +237,14 @@ class SelfSup(LiftOnly):
 
     def on_train_epoch_end(self) -> None:
         """Let the rates of generator and discriminator decay; Lightning does so for one alone."""
-        if self.part == "images":
+        if self.trains == "images":
             for schedule in self.lr_schedulers():  # type: ignore[union-attr]
                 schedule.step()
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401
         """Adam for what is learned first; then one for generator and one for discriminator."""
-        if self.part != "images":
-            both = self.part == "flow" and self.regressor_first
+        if self.trains != "images":
+            both = self.trains == "flow" and self.regressor_first
             return self.adam(self.flow, self.regressor) if both else super().configure_optimizers()
         generator = (self.encoder, self.regressor, self.lifter, self.painter)
         return [self.adam(*generator), self.adam(self.discriminator)]

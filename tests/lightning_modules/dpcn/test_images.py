@@ -117,7 +117,7 @@ def losses(model, batch, alpha):
 
 def test_the_lifters_train_on_what_is_estimated(motion):
     torch.manual_seed(0)
-    model = ImageDPCN(**SMALL, part="lifters")
+    model = ImageDPCN(**SMALL, trains="lifters")
     model.estimator.requires_grad_(False).eval()
     fitted(model, motion, max_epochs=1)
     frames = motion.frames["train"]
@@ -129,7 +129,7 @@ def test_the_lifters_train_on_what_is_estimated(motion):
 
 
 def test_the_estimator_stage_has_no_lifters_and_is_judged_in_2d(motion):
-    model = trained(motion, part="estimator")
+    model = trained(motion, trains="estimator")
     assert model.network is None
     model.trainer = SimpleNamespace(datamodule=motion)
     figures = {}
@@ -149,7 +149,7 @@ def test_the_estimator_stage_has_no_lifters_and_is_judged_in_2d(motion):
 
 
 def test_a_fit_may_begin_with_another_estimator(motion, tmp_path):
-    model = trained(motion, part="estimator")
+    model = trained(motion, trains="estimator")
     model.trainer.save_checkpoint(tmp_path / "mpii.ckpt")
     weights = str(tmp_path / "mpii.ckpt")
     begun = ImageDPCN(**SMALL, estimator_weights=weights)
@@ -163,7 +163,7 @@ def test_a_fit_may_begin_with_another_estimator(motion, tmp_path):
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"part": "all"}, "estimator, lifters"), ({"image_size": 20}, "multiples of 8")],
+    [({"trains": "all"}, "estimator, lifters"), ({"image_size": 20}, "multiples of 8")],
 )
 def test_options_that_do_not_go_are_refused(options, words):
     with pytest.raises(ValueError, match=words):

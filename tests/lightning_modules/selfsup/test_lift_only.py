@@ -27,7 +27,7 @@ def small(**options):
 def taught(motion, **options):
     """A model whose flow is fitted."""
     torch.manual_seed(0)
-    model = small(part="flow", **options)
+    model = small(trains="flow", **options)
     fitted(model, motion)
     return model
 
@@ -101,7 +101,7 @@ def test_the_likelihood_is_that_of_the_pose_seen_from_elsewhere(motion):
 
 def test_the_lifter_learns_and_the_flow_stays(motion, tmp_path):
     model = taught(motion)
-    model.part = "lifter"
+    model.trains = "lifter"
     model.flow.requires_grad_(False)
     held = {name: value.clone() for name, value in model.state_dict().items()}
     fitted(model, motion, max_epochs=1, limit_train_batches=4)
@@ -112,7 +112,7 @@ def test_the_lifter_learns_and_the_flow_stays(motion, tmp_path):
 
 def test_controls_against_poses_one_by_one(motion):
     model = taught(motion)
-    model.part = "lifter"
+    model.trains = "lifter"
     trainer = fitted(model, motion, limit_train_batches=1)
     (figures,) = trainer.test(model, motion, verbose=False)
     held, frames = motion.sequences, motion.frames["test"]
@@ -146,12 +146,12 @@ def test_without_a_fitted_flow(motion):
 def test_without_a_prior(tiny_motion):
     motion = SubjectProtocol(SyntheticMocap(frames=12), batch_size=64, train_stride=20)
     with pytest.raises(MisconfigurationException, match="UnpairedProtocol"):
-        fitted(small(part="flow"), motion)
+        fitted(small(trains="flow"), motion)
 
 
 def test_a_test_without_a_prior(motion):
     model = taught(motion)
-    model.part = "lifter"
+    model.trains = "lifter"
     other = SubjectProtocol(SyntheticMocap(frames=12))
     with pytest.raises(MisconfigurationException, match="UnpairedProtocol"):
         model.trainer.test(model, other, verbose=False)
@@ -159,15 +159,15 @@ def test_a_test_without_a_prior(motion):
 
 def test_too_few_poses_for_the_components(tiny_motion):
     motion = UnpairedProtocol(SyntheticMocap(frames=12), batch_size=64, prior_subjects=["S5"])
-    model = small(part="flow", bases=26)
+    model = small(trains="flow", bases=26)
     motion.pick, pick = lambda: {**(held := pick()), "prior": held["prior"][:20]}, motion.pick
     with pytest.raises(MisconfigurationException, match="principal components"):
         fitted(model, motion)
 
 
 @pytest.mark.parametrize(
-    "options", [{"part": "images"}, {"skeleton": "humaneva15"}, {"receptive_field": 3}]
+    "options", [{"trains": "images"}, {"skeleton": "humaneva15"}, {"receptive_field": 3}]
 )
 def test_what_it_refuses(options):
-    with pytest.raises(ValueError, match=r"no part|single frames"):
+    with pytest.raises(ValueError, match=r"trains cannot be|single frames"):
         small(**options)

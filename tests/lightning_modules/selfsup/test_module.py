@@ -36,7 +36,7 @@ def motion(tiny_motion):
 def taught(motion, **options):
     """A model whose flow is fitted, ready to train the rest."""
     torch.manual_seed(0)
-    model = SelfSup(**SMALL | options, part="flow")
+    model = SelfSup(**SMALL | options, trains="flow")
     fitted(model, motion)
     rest = SelfSup(**SMALL | options)
     rest.load_state_dict(model.state_dict())
@@ -144,7 +144,7 @@ def test_dimmer_right_limbs_tell_the_sides_apart():
 
 def test_omega_may_learn_before_the_rest(motion):
     torch.manual_seed(0)
-    model = SelfSup(**SMALL, part="flow", regressor_first=True, lr=0.01)
+    model = SelfSup(**SMALL, trains="flow", regressor_first=True, lr=0.01)
     before = copy.deepcopy(model.state_dict())
     fitted(model, motion)
     moved = {n for n, weight in model.state_dict().items() if not weight.equal(before[n])}
@@ -154,7 +154,7 @@ def test_omega_may_learn_before_the_rest(motion):
 
 def test_the_lifter_begins_with_the_prior_alone(motion):
     """No picture is read for it, no 2D pose of the pictures' people known."""
-    model = SelfSup(**SMALL, part="lifter", regressor_first=True)
+    model = SelfSup(**SMALL, trains="lifter", regressor_first=True)
     model.load_state_dict(taught(motion).state_dict())
     held = copy.deepcopy(model.state_dict())
     fitted(model, motion, limit_train_batches=2)
