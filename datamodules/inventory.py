@@ -51,8 +51,8 @@ def files_of(holding: Holding) -> tuple[list[str], list[str]]:
 def described(sequences: PoseSequences) -> list[str]:
     """What was read, line by line."""
     frames = f"{len(sequences):,} frames"
-    if sequences.judged is not None:
-        frames += f", {int(sequences.judged.sum()):,} of them to be tested on"
+    if sequences.valid is not None:
+        frames += f", {int(sequences.valid.sum()):,} of them to be tested on"
     cameras = {segment.camera.id for segment in sequences.segments}
     rates = sorted({segment.fps for segment in sequences.segments})
     score = ", a score of each keypoint" * (sequences.keypoints.shape[-1] == 3)

@@ -26,7 +26,7 @@ def join(trained: PoseSequences, tested: PoseSequences) -> PoseSequences:
         skeletons = " and ".join(f"{each.title} ({each.skeleton.name})" for each in both)
         raise DataError(f"{skeletons} have different skeletons: choose data of one skeleton.")
     channels = min(each.keypoints.shape[2] for each in both)
-    judged = [np.full(len(each), True) if each.judged is None else each.judged for each in both]
+    valid = [np.full(len(each), True) if each.valid is None else each.valid for each in both]
     moved = (
         replace(s, start=s.start + count, stop=s.stop + count, subject=TESTED + s.subject)
         for s in tested.segments
@@ -40,6 +40,6 @@ def join(trained: PoseSequences, tested: PoseSequences) -> PoseSequences:
         splits={"train": trained.splits.get("train", ()), "test": test},
         title=f"{trained.title} -> {tested.title}",
         scenes={**trained.scenes, **{TESTED + who: kind for who, kind in tested.scenes.items()}},
-        judged=np.concatenate(judged),
+        valid=np.concatenate(valid),
         has_joints=trained.has_joints and tested.has_joints,
     )

@@ -43,8 +43,8 @@ class PoseSequences:
         splits: "train" and "test" -> the subjects that the data set itself names for it.
         title: what the data are, for the first line of a report.
         scenes: subject -> the kind of scene it was filmed in, where the data name them.
-        judged: (F,) the frames whose truth is sound; all when not given. Others still stand in the
-            windows of those.
+        valid: (F,) mask of the frames whose 3D truth is sound; all are when it is None. The others
+            still appear in the windows around valid frames, but are never tested on.
         roots: (F, 3) the root joint's place in the camera frame, metres, where the source has it.
         images: a crop of every frame, where there are any.
         has_joints: whether there is 3D truth; `joints` are zeros where there is none.
@@ -57,7 +57,7 @@ class PoseSequences:
     splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     title: str = ""
     scenes: Mapping[str, str] = field(default_factory=dict)
-    judged: NDArray[np.bool_] | None = None
+    valid: NDArray[np.bool_] | None = None
     roots: Float32 | None = None
     images: "Images | None" = None
     has_joints: bool = True
@@ -81,10 +81,10 @@ class PoseSequences:
         chosen = [np.arange(s.start, s.stop) for s in self.segments if s.subject in set(subjects)]
         return np.concatenate(chosen) if chosen else np.empty(0, np.int64)
 
-    def judged_of(self, subjects: Sequence[str]) -> NDArray[np.int64]:
-        """As `frames_of`, those alone that may be tested on."""
+    def valid_frames_of(self, subjects: Sequence[str]) -> NDArray[np.int64]:
+        """Numbers of the valid frames of the given subjects, ascending."""
         frames = self.frames_of(subjects)
-        return frames if self.judged is None else frames[self.judged[frames]]
+        return frames if self.valid is None else frames[self.valid[frames]]
 
     def per_frame(self, values: Sequence[int]) -> NDArray[np.int64]:
         """One value a segment to one a frame, (F,)."""
@@ -105,7 +105,7 @@ class PoseSequences:
             keypoints=self.keypoints[chosen],
             joints=self.joints[chosen],
             segments=tuple(segments),
-            judged=None if self.judged is None else self.judged[chosen],
+            valid=None if self.valid is None else self.valid[chosen],
             roots=None if self.roots is None else self.roots[chosen],
             images=None,
         )
@@ -115,8 +115,8 @@ class PoseSequences:
         digest = blake2b(digest_size=8)
         digest.update(np.ascontiguousarray(self.keypoints).data)
         digest.update(np.ascontiguousarray(self.joints).data)
-        if self.judged is not None:
-            digest.update(np.ascontiguousarray(self.judged).data)
+        if self.valid is not None:
+            digest.update(np.ascontiguousarray(self.valid).data)
         if self.images is not None:
             digest.update(self.images.fingerprint().encode())
         said = self.segments, self.skeleton.name, dict(self.splits), dict(self.scenes)

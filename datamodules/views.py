@@ -21,8 +21,8 @@ class View:
     Attributes:
         keypoints: (F, J, 2) pixels, or (F, J, 3) with a score.
         joints: (F, J, 3) metres, camera frame, with their place in the scene.
-        judged: (F,) the frames that may be tested on, where the data name them. The joints of
-            others may be anything; their keypoints stand in windows and must be there.
+        valid: (F,) mask of the frames whose 3D truth is sound, where the data mark them. The joints
+            of the others may be anything; their keypoints appear in windows and must be finite.
     """
 
     subject: str
@@ -32,12 +32,12 @@ class View:
     fps: float
     keypoints: Float32
     joints: Float32
-    judged: NDArray[np.bool_] | None = None
+    valid: NDArray[np.bool_] | None = None
 
     @property
     def has_truth(self) -> NDArray[np.bool_]:
         """(F,) the frames whose joints can be relied on."""
-        return np.ones(len(self.joints), bool) if self.judged is None else self.judged
+        return np.ones(len(self.joints), bool) if self.valid is None else self.valid
 
 
 def view_world(
@@ -88,9 +88,9 @@ def assemble(
         splits=splits,
         title=title,
         scenes=scenes or {},
-        judged=(
+        valid=(
             np.concatenate([view.has_truth for view in views])
-            if any(view.judged is not None for view in views)
+            if any(view.valid is not None for view in views)
             else None
         ),
         roots=np.concatenate([joints[:, 0] for joints in placed]),
@@ -98,7 +98,7 @@ def assemble(
 
 
 def _finite(view: View) -> Float32:
-    if view.judged is None:
+    if view.valid is None:
         return view.joints
     return np.where(np.isfinite(view.joints), view.joints, np.float32(0))
 

@@ -89,6 +89,6 @@ def _occurrences(
     sigma: float,
     kernel: Literal["gaussian", "laplacian"],
 ) -> NDArray[np.float64]:
-    queries = sequences.joints[sequences.judged_of(subjects)]
-    references = sequences.joints[sequences.judged_of(reference)[::stride]]
+    queries = sequences.joints[sequences.valid_frames_of(subjects)]
+    references = sequences.joints[sequences.valid_frames_of(reference)[::stride]]
     return occurrence(queries, references, sigma, kernel)

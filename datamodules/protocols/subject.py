@@ -68,4 +68,4 @@ class SubjectProtocol(PoseDataModule):
 
     def pick(self) -> dict[str, Frames]:
         """All sound frames of the subjects of each part."""
-        return {part: self.sequences.judged_of(names) for part, names in self.parts().items()}
+        return {part: self.sequences.valid_frames_of(names) for part, names in self.parts().items()}

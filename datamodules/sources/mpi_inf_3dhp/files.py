@@ -23,14 +23,14 @@ class Recording(NamedTuple):
         camera: its number.
         pixels: (F, 17, 2).
         millimetres: (F, 17, 3), camera frame.
-        judged: (F,) the valid frames of a test sequence.
+        valid: (F,) mask of the valid frames of a test sequence.
     """
 
     name: str
     camera: str
     pixels: Float32
     millimetres: Float32
-    judged: NDArray[np.bool_] | None = None
+    valid: NDArray[np.bool_] | None = None
 
 
 def read_tests(root: Path, truth: str) -> Iterator[Recording]:

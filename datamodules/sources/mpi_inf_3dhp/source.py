@@ -108,5 +108,5 @@ def _view(recording: Recording) -> View:
         fps=FPS[recording.name],
         keypoints=recording.pixels[:, _TO_H36M],
         joints=recording.millimetres[:, _TO_H36M] / np.float32(1000),
-        judged=recording.judged,
+        valid=recording.valid,
     )

@@ -44,7 +44,7 @@ class Plain:
     fps: float
     keypoints: np.ndarray
     joints: np.ndarray
-    judged: np.ndarray | None = None
+    valid: np.ndarray | None = None
 
 
 class UnreadableError(Exception):
@@ -210,7 +210,7 @@ def difference(sequences, expected, splits):
     if len(keypoints) != len(joints):
         return f"{len(keypoints)} frames of 2D, {len(joints)} of 3D"
     for segment in sequences.segments:
-        judged = sequences.judged_of([segment.subject])
+        judged = sequences.valid_frames_of([segment.subject])
         judged = judged[(judged >= segment.start) & (judged < segment.stop)]
         reach = np.linalg.norm(joints[judged], axis=-1).max(1)
         if sequences.has_joints and not 0.1 < np.median(reach) < 3.1:
@@ -230,9 +230,9 @@ def _compare(sequences, expected, splits):
         if got[0].shape != plain.joints.shape or got[1].shape != plain.keypoints.shape:
             return f"{segment.take}: shapes {got[0].shape}, {plain.joints.shape}"
         there = plain.joints
-        if plain.judged is not None:
+        if plain.valid is not None:
             there = np.where(np.isfinite(there), there, 0)
-            if not np.array_equal(sequences.judged[frames], plain.judged):
+            if not np.array_equal(sequences.valid[frames], plain.valid):
                 return f"{segment.take}: other frames are judged"
         relative = there - there[:, :1]
         precision = 1e-6 + 4e-7 * np.abs(there).max()

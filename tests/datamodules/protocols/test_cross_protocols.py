@@ -70,14 +70,14 @@ def data(draw):
     if judged is not None and not judged[frames_where(made(takes), subjects={"S9"})].any():
         judged = None
     scenes = draw(st.sampled_from([{}, {"S9": "GS"}, {"S1": "GS", "S9": "outdoor"}]))
-    return made(takes, draw(st.integers(0, 9)), judged=judged, scenes=scenes)
+    return made(takes, draw(st.integers(0, 9)), valid=judged, scenes=scenes)
 
 
 def frames_where(sequences, subjects=None, action=None):
     chosen = []
     for s in sequences.segments:
         for frame in range(s.start, s.stop):
-            may = sequences.judged is None or bool(sequences.judged[frame])
+            may = sequences.valid is None or bool(sequences.valid[frame])
             if may and s.subject in (subjects or SUBJECTS) and s.action == (action or s.action):
                 chosen.append(frame)
     return chosen
@@ -189,27 +189,27 @@ def test_joined_data_are_both_on_end(first, second):
         held, place = (first, frame) if own else (second, frame - len(first))
         np.testing.assert_array_equal(joined.keypoints[frame], held.keypoints[place])
         np.testing.assert_array_equal(joined.joints[frame], held.joints[place])
-        assert joined.judged[frame] == (held.judged is None or held.judged[place])
+        assert joined.valid[frame] == (held.valid is None or held.valid[place])
         (segment,) = (s for s in joined.segments if s.start <= frame < s.stop)
         (source,) = (s for s in held.segments if s.start <= place < s.stop)
         assert segment.subject == ("" if own else "test:") + source.subject
         assert (segment.action, segment.take) == (source.action, source.take)
         assert frame - segment.start == place - source.start
         assert segment.stop - segment.start == source.stop - source.start
-    assert len(joined) == len(first) + len(second) == len(joined.judged)
+    assert len(joined) == len(first) + len(second) == len(joined.valid)
     assert joined.splits == {"train": ("S1", "S5"), "test": ("test:S9",)}
     assert joined.title == "noise -> noise"
     assert joined.scenes == first.scenes | {f"test:{s}": kind for s, kind in second.scenes.items()}
 
 
 @pytest.mark.parametrize("place", [0, 1])
-@pytest.mark.parametrize("change", ["keypoints", "joints", "judged", "scenes", "segments"])
+@pytest.mark.parametrize("change", ["keypoints", "joints", "valid", "scenes", "segments"])
 def test_the_fingerprint_covers_both(place, change):
     both = [made([(subject, "Walking", 3) for subject in SUBJECTS], seed) for seed in (1, 2)]
     changed = {
         "keypoints": both[place].keypoints + 1,
         "joints": both[place].joints + 1,
-        "judged": np.arange(9) > 0,
+        "valid": np.arange(9) > 0,
         "scenes": {"S9": "GS"},
         "segments": tuple(replace(s, fps=25.0) for s in both[place].segments),
     }
@@ -317,7 +317,7 @@ TWELVE = [(subject, "Walking", 3) for subject in ("T1", "T2", "T3", "T4")]
 def test_errors_by_scene(scenes, names, expected):
     first = made([(s, "Walking", 2) for s in SUBJECTS], scenes={"S1": "lab", "S9": "lab"})
     splits = {"train": (), "test": ("T1", "T2", "T3", "T4")}
-    second = made(TWELVE, 3, splits=splits, scenes=scenes, judged=np.arange(12) % 3 > 0)
+    second = made(TWELVE, 3, splits=splits, scenes=scenes, valid=np.arange(12) % 3 > 0)
     options = Held(first), Held(second)
     protocol = ready(CrossDatasetProtocol(*options, val_subject="S5"))
     if expected is None:

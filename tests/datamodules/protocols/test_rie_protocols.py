@@ -83,19 +83,19 @@ def test_movement_range_of_a_walk_across_the_image():
 
 @pytest.mark.parametrize("span", [1, 9, 21])
 @pytest.mark.parametrize("causal", [False, True])
-@pytest.mark.parametrize("judged", [50, 30])
-def test_movement_tenths(span, causal, judged):
+@pytest.mark.parametrize("count", [50, 30])
+def test_movement_tenths(span, causal, count):
     held = sequences()
-    chosen = np.sort(np.random.default_rng(0).permutation(held.frames_of(("S9", "S11")))[:judged])
+    chosen = np.sort(np.random.default_rng(0).permutation(held.frames_of(("S9", "S11")))[:count])
     marks = np.isin(np.arange(len(held)), chosen)
-    source = SimpleNamespace(load=lambda: replace(held, judged=marks))
+    source = SimpleNamespace(load=lambda: replace(held, valid=marks))
     protocol = run(MovementRangeProtocol(source), span, causal=causal)
     data, test = protocol.sequences, protocol.frames["test"]
     assert test.tolist() == chosen.tolist()
     batch = served(protocol)
-    assert batch["keypoints"].shape == (judged, span, 17, 2)
+    assert batch["keypoints"].shape == (count, span, 17, 2)
     tenth = batch["movement"].numpy()
-    assert np.bincount(tenth).tolist() == [judged // 10] * 10
+    assert np.bincount(tenth).tolist() == [count // 10] * 10
     ranges = np.array(
         [
             np.linalg.norm(window(data, f, span, causal) - data.keypoints[f], axis=-1).mean()

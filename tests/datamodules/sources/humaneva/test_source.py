@@ -32,7 +32,7 @@ def test_15_joints_of_three_cameras(humaneva_files):
     assert sequences.splits == {"train": TRAIN, "test": TEST}
     assert tuple(sequences.subjects) == TRAIN + TEST
     assert sequences.actions == [f"{a} S{n}" for a in ("Box", "Jog", "Walking") for n in (1, 2, 3)]
-    assert sequences.judged is None
+    assert sequences.valid is None
     assert sequences.scenes == {}
     assert {(s.fps, s.camera.width, s.camera.height) for s in sequences.segments} == {
         (60, 640, 480)

@@ -63,7 +63,7 @@ def test_the_official_test_set(folder, tmp_path, annotated):
     scenes = {"GS": ("TS1", "TS2"), "noGS": ("TS3", "TS4"), "outdoor": ("TS5", "TS6")}
     assert sequences.scenes == {name: scene for scene, names in scenes.items() for name in names}
     assert sequences.joints.dtype == sequences.keypoints.dtype == np.float32
-    assert sequences.judged.dtype == bool
+    assert sequences.valid.dtype == bool
     for name, sequence in annotated.items():
         frames = frames_of(sequences, name)
         width, height = (1920, 1080) if name in ("TS5", "TS6") else (2048, 2048)
@@ -71,9 +71,9 @@ def test_the_official_test_set(folder, tmp_path, annotated):
         keypoints = expected_keypoints(sequence.annot2, TEST_JOINTS, width, height)
         np.testing.assert_allclose(sequences.joints[frames], joints, atol=1e-6)
         np.testing.assert_allclose(sequences.keypoints[frames], keypoints, atol=1e-6)
-        np.testing.assert_array_equal(sequences.judged[frames], sequence.valid)
+        np.testing.assert_array_equal(sequences.valid[frames], sequence.valid)
         np.testing.assert_array_equal(
-            sequences.judged_of([name]), frames.start + np.flatnonzero(sequence.valid)
+            sequences.valid_frames_of([name]), frames.start + np.flatnonzero(sequence.valid)
         )
     assert {(s.camera.width, s.camera.height, s.fps) for s in sequences.segments} == {
         (2048, 2048, 25),
@@ -124,7 +124,7 @@ def test_the_training_set_in_either_form(tmp_path, training, annotated):
     npz = MPIINF3DHP(write_training_npz(tmp_path, training), split="train").read()
     assert npz.fingerprint() == official.fingerprint()
     assert official.splits == {"train": tuple(f"S{n}" for n in range(1, 9)), "test": ()}
-    assert official.judged is None
+    assert official.valid is None
     assert len(official.segments) == 16 * 8
     assert {s.fps for s in official.segments if s.subject == "S3"} == {50}
     assert {(s.take, s.fps) for s in official.segments if s.subject == "S1"} == {
@@ -145,8 +145,8 @@ def test_the_training_set_in_either_form(tmp_path, training, annotated):
     whole = MPIINF3DHP(str(tmp_path), split="all").read()
     assert whole.splits == {"train": official.splits["train"], "test": TESTS}
     assert len(whole) == len(official) + sum(s.frames for s in annotated.values())
-    assert whole.judged[: len(official)].all()
-    assert whole.judged[len(official) :].sum() == sum(s.valid.sum() for s in annotated.values())
+    assert whole.valid[: len(official)].all()
+    assert whole.valid[len(official) :].sum() == sum(s.valid.sum() for s in annotated.values())
 
 
 def test_training_annotations_are_cut_to_the_frames_of_the_video(tmp_path, training, monkeypatch):
@@ -167,9 +167,9 @@ def test_frames_that_are_not_valid_need_no_truth_but_stand_in_windows(value, tmp
         sequence.univ_annot3[sequence.valid == 0] = value
     holey = MPIINF3DHP(write_tests(tmp_path / "holey", annotated)).read()
     np.testing.assert_array_equal(holey.keypoints, whole.keypoints)
-    np.testing.assert_array_equal(holey.judged, whole.judged)
-    np.testing.assert_array_equal(holey.joints[holey.judged], whole.joints[whole.judged])
-    assert not holey.joints[~holey.judged].any()
+    np.testing.assert_array_equal(holey.valid, whole.valid)
+    np.testing.assert_array_equal(holey.joints[holey.valid], whole.joints[whole.valid])
+    assert not holey.joints[~holey.valid].any()
 
 
 def spoil(root, name, key, place, value):
