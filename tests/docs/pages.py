@@ -8,7 +8,13 @@ from pathlib import Path
 from string import Template
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted(page.relative_to(ROOT) for page in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
+PAPERS = sorted(page.relative_to(ROOT) for page in ROOT.glob("lightning_modules/*/README.md"))
+PAGES = sorted(
+    [
+        *PAPERS,
+        *(page.relative_to(ROOT) for page in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")]),
+    ]
+)
 
 _FENCE = re.compile(r"^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"^`(?P<name>[\w./-]+)`\n\n" + _FENCE.pattern[1:], re.MULTILINE | re.DOTALL)
