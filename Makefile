@@ -25,7 +25,7 @@ SETTING = --data "$(DATA)" --preset $(PRESET) --seeds $(SEEDS) $(if $(JOBS),--jo
 SCALE = $(if $(LAUNCH),--launch '$(LAUNCH)') $(if $(SHARD),--shard $(SHARD))
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce reproduce-table2 reproduce-all sweep tables data reference fuzz test lint bench clean
+.PHONY: help reproduce reproduce-table2 reproduce-all sweep tables data reference fuzz test coverage browser lint bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,16 +57,25 @@ data: $(VENV)/ready ## what of the known data sets lies in DIR, and what is miss
 fuzz: $(VENV)/ready ## 10,000 damaged files of every format; INPUTS=…
 	$(BIN)/python -m tests.datamodules.fuzz $(if $(INPUTS),--inputs $(INPUTS))
 
-test: lint ## lint, types and tests
+# tests of pages are skipped where no browser can be had, but fail in CI
+test: lint ## lint, types and all tests
+	$(BIN)/python -m tests.browser || [ -z "$$CI" ]
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+coverage: $(VENV)/ready ## all tests once more, and the lines that none of them runs
+	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term --cov-report=html
+
+browser: $(VENV)/ready ## the browser for the tests of pages, where the machine has none
+	$(BIN)/python -m tests.browser
 
 reference: $(VENV)/ready ## pages of all classes, functions and configs, in reference/
 	$(BIN)/python -m experiments.report.reference
 
-lint: $(VENV)/ready ## lint and types alone
+lint: $(VENV)/ready ## style, types and imports alone
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 bench: $(VENV)/ready ## time against plain forms, and REF=clone of an official code
 	$(BIN)/python -m benchmarks $(if $(REF),--ref "$(REF)")

@@ -70,7 +70,7 @@ def test_plain_loop_has_our_outputs_and_gradients():
     _same(ours, plain, plain_gradients(plain), torch.randn(32, 17, 2), 1e-5)
 
 
-@pytest.mark.skipif(REF is None, reason="POSEPROOF_REF names no clone of the released SRNet code")
+@pytest.mark.skipif(REF is None, reason="POSEPROOF_REF is not set to SRNet's released code")
 def test_released_network_is_ours():
     torch.manual_seed(0)
     theirs, ours = official_network(Path(REF)), LiftingNetwork(["recombined"] * 6, H36M17.groups[5])
@@ -100,7 +100,7 @@ def test_released_network_is_ours():
     _same(ours, lambda x: theirs(x[:, None])[:, 0], gradients, keypoints, 1e-4, theirs)
 
 
-@pytest.mark.skipif(LOADER is None, reason="POSEPROOF_LOADER names no clone with a released loader")
+@pytest.mark.skipif(LOADER is None, reason="POSEPROOF_LOADER is not set to a released loader")
 @pytest.mark.parametrize("frames", [1, 27])
 def test_released_loader_gives_our_windows(frames):
     sequences = data.SyntheticMocap(frames=9).load()

@@ -90,7 +90,7 @@ def float64():
     torch.set_default_dtype(torch.float32)
 
 
-@pytest.mark.skipif(REF is None, reason="POSEPROOF_RIE names no clone of the released RIE code")
+@pytest.mark.skipif(REF is None, reason="POSEPROOF_RIE is not set to RIE's released code")
 def test_the_released_network_is_ours(float64):
     """Outputs, the gradient of every weight and all running statistics."""
     ours = small(H36M17.partition(5), hidden=1024)
@@ -160,7 +160,7 @@ def fill(targets, sources):
         target.load_state_dict(source.state_dict())
 
 
-@pytest.mark.skipif(REF is None, reason="POSEPROOF_RIE names no clone of the released RIE code")
+@pytest.mark.skipif(REF is None, reason="POSEPROOF_RIE is not set to RIE's released code")
 def test_the_released_network_is_as_large_as_ours():
     theirs = official_rie(Path(REF))
     assert sum(weight.numel() for weight in theirs.parameters()) == 57_940_787

@@ -115,7 +115,7 @@ def test_human36m_cameras_see_the_scene_upright(camera):
     assert 0 < above < below < camera.height
 
 
-@pytest.mark.skipif(not CMU.is_dir(), reason="the CMU files of this workplace are not there")
+@pytest.mark.skipif(not CMU.is_dir(), reason=f"CMU motions in PoseNpz's layout are not at {CMU}")
 def test_the_2d_of_a_stored_file_is_the_projection_of_its_3d():
     motion = load_npz(CMU / "data_3d_cmu17.npz")["positions_3d"]
     stored = load_npz(CMU / "data_2d_cmu17_gt.npz")

@@ -178,7 +178,7 @@ def test_the_rarest_are_the_same_by_both_methods():
         np.testing.assert_array_equal(rarest(fast, 10), rarest(exact, 10))
 
 
-@pytest.mark.skipif(not CMU.is_file(), reason="the CMU motions of the workplace are not here")
+@pytest.mark.skipif(not CMU.is_file(), reason=f"CMU motions in PoseNpz's layout are not at {CMU}")
 def test_real_poses():
     takes = [
         take for subject in load_npz(CMU)["positions_3d"].values() for take in subject.values()

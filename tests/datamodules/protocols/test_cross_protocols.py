@@ -364,7 +364,7 @@ def test_the_runs_of_a_table_read_and_join_once():
     assert len(seen) == 3, "two data sets and their join"
 
 
-@pytest.mark.skipif(not CMU.is_dir(), reason="the CMU files of this workplace are not there")
+@pytest.mark.skipif(not CMU.is_dir(), reason=f"CMU motions in PoseNpz's layout are not at {CMU}")
 @pytest.mark.parametrize("direction", ["from generated motion", "to generated motion"])
 def test_generated_and_recorded_motion(direction, tiny_motion):
     sources = [SyntheticMocap(frames=12), PoseNpz(str(CMU), "cmu17")]

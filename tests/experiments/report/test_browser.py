@@ -1,7 +1,8 @@
 """Pages in a real browser: quiet, offline, readable on a phone, in the dark and by keyboard."""
 
+import os
 import re
-import shutil
+from contextlib import contextmanager
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +12,7 @@ from playwright.sync_api import sync_playwright
 from datamodules import SyntheticMocap
 from datamodules.skeletons import H36M17
 from experiments.report.viewer import Scene, viewer_page
+from tests.browser import MISSING, find
 from tests.experiments.conftest import make_tiny, make_up, run
 
 TABLE = """
@@ -94,22 +96,22 @@ DRAWN = """(svg) => [...svg.querySelectorAll("circle")]
     [Number(c.getAttribute("cx")), Number(c.getAttribute("cy"))])"""
 
 
-def executable(driver):
-    """A chromium: Playwright's own, or the system's."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    own = driver.chromium.executable_path
-    return shutil.which(own) or next(filter(None, map(shutil.which, names)), None)
+@contextmanager
+def open_browser():
+    """A running browser; without one, the tests fail in CI and are skipped elsewhere."""
+    path = find()
+    if path is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(MISSING)
+    with sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield opened
+        opened.close()
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_playwright() as driver:
-        path = executable(driver)
-        if path is None:
-            pytest.skip("no chromium: install one, or run `playwright install chromium`")
-        opened = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with open_browser() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

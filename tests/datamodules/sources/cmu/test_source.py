@@ -128,7 +128,7 @@ def test_a_tree_becomes_sequences(tree):
     assert np.linalg.norm(sequences.joints[:, 3] - sequences.joints[:, 2], axis=-1).std() < 1e-3
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="the CMU files are not beside this checkout")
+@pytest.mark.skipif(not DATA.is_dir(), reason=f"CMU motions (cmu17, cmu_asfamc) are not at {DATA}")
 def test_real_clips_agree_with_cmu17_up_to_their_place_in_the_scene():
     reference = PoseNpz(str(DATA / "cmu17"), "cmu17").load()
     # the first camera of each take
