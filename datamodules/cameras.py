@@ -6,16 +6,10 @@ Axes: world z up; camera x right, y down, z forward. Lengths in metres, images i
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 import roma
 import torch
-import yaml
 from torch import Tensor
-
-_CALIBRATION = Path(__file__).parent / "sources/human36m/cameras.yaml"
 
 
 @dataclass(frozen=True)
@@ -43,6 +37,22 @@ class Camera:
     tangential: tuple[float, float]
     orientation: tuple[float, float, float, float]
     translation: tuple[float, float, float]
+
+
+@cache
+def unknown_camera(width: int, height: int) -> Camera:
+    """A camera at the origin without distortion, whose focal length is the image's width."""
+    return Camera(
+        id=f"{width}x{height}",
+        width=width,
+        height=height,
+        center=(width / 2, height / 2),
+        focal=(float(width), float(width)),
+        radial=(0.0, 0.0, 0.0),
+        tangential=(0.0, 0.0),
+        orientation=(1.0, 0.0, 0.0, 0.0),
+        translation=(0.0, 0.0, 0.0),
+    )
 
 
 def world_to_camera(points: Tensor, camera: Camera) -> Tensor:
@@ -89,27 +99,6 @@ def looked_at(cameras: Sequence[Camera]) -> Tensor:
     axes = torch.stack([_rotation(centres, camera)[:, 2] for camera in cameras])
     across = torch.eye(3, dtype=torch.float64) - axes[:, :, None] * axes[:, None]
     return torch.linalg.solve(across.sum(0), (across @ centres[..., None]).sum(0)).squeeze(-1)
-
-
-@cache
-def human36m_cameras() -> dict[str, tuple[Camera, ...]]:
-    """Subject -> the four cameras of Human3.6M, in the order of the public 2D files."""
-    calibration = yaml.safe_load(_CALIBRATION.read_text())
-
-    def lens(held: dict[str, Any]) -> dict[str, Any]:
-        return {key: tuple(v) if isinstance(v, list) else v for key, v in held.items()}
-
-    return {
-        subject: tuple(
-            Camera(
-                **lens(intrinsics),
-                orientation=tuple(pose["orientation"]),
-                translation=tuple(np.divide(pose["translation"], 1000).tolist()),
-            )
-            for intrinsics, pose in zip(calibration["intrinsics"], poses, strict=True)
-        )
-        for subject, poses in calibration["extrinsics"].items()
-    }
 
 
 def _rotation(points: Tensor, camera: Camera) -> Tensor:

@@ -9,7 +9,7 @@ from datamodules.sources.cmu.source import CMUMocap
 from datamodules.sources.human36m.images import Human36MImages
 from datamodules.sources.human36m.source import Human36M
 from datamodules.sources.humaneva.source import HumanEva
-from datamodules.sources.mpi_inf_3dhp.mat import TESTS, TRAININGS
+from datamodules.sources.mpi_inf_3dhp.files import TESTS, TRAININGS
 from datamodules.sources.mpi_inf_3dhp.source import MPIINF3DHP
 from datamodules.sources.mpii.source import MPII
 from datamodules.sources.pose_npz.source import PoseNpz

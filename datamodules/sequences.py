@@ -1,19 +1,17 @@
-"""PoseSequences: all frames of all sequences in flat arrays, and a segment table."""
+"""PoseSequences: all frames of all sequences in flat arrays, with a table of segments."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.cameras import Camera
 from datamodules.skeletons import Skeleton
-
-if TYPE_CHECKING:
-    from datamodules.loading.images import Images
+from poseproof.errors import DataError
 
 Float32 = NDArray[np.float32]
 
@@ -29,6 +27,27 @@ class Segment:
     take: str
     camera: Camera
     fps: float
+
+
+class Images(Protocol):
+    """Square crops around the people of all frames.
+
+    Attributes:
+        crops: (F, 3) centre x, y and side, in the units of the keypoints. A crop's place (u, v) in
+            [0, 1]^2, from edge to edge, is centre + (uv - 0.5) * side.
+    """
+
+    crops: Float32
+
+    def read(self, frames: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
+        """The crops of frames (B,), resized: (B, size, size, 3) RGB, black outside the image.
+
+        Raises:
+            DataError: a file is missing or damaged.
+        """
+
+    def fingerprint(self) -> str:
+        """What determines the pictures, as far as it can be told without reading them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +78,7 @@ class PoseSequences:
     scenes: Mapping[str, str] = field(default_factory=dict)
     valid: NDArray[np.bool_] | None = None
     roots: Float32 | None = None
-    images: "Images | None" = None
+    images: Images | None = None
     has_joints: bool = True
 
     def __len__(self) -> int:
@@ -122,3 +141,41 @@ class PoseSequences:
         said = self.segments, self.skeleton.name, dict(self.splits), dict(self.scenes)
         digest.update(repr(said).encode())
         return digest.hexdigest()
+
+
+# what the names of the second one's subjects begin with
+TESTED = "test:"
+
+
+def join(trained: PoseSequences, tested: PoseSequences) -> PoseSequences:
+    """Data to train on, and behind them data to test on, whose subjects get the prefix "test:".
+
+    Splits are the training subjects of the first and the test subjects of the second, so that an
+    S1 of either is a person of its own. Keypoints keep their scores where both have them;
+    images are left out.
+
+    Raises:
+        DataError: the two have different skeletons.
+    """
+    both, count = (trained, tested), len(trained)
+    if trained.skeleton.name != tested.skeleton.name:
+        skeletons = " and ".join(f"{each.title} ({each.skeleton.name})" for each in both)
+        raise DataError(f"{skeletons} have different skeletons: choose data of one skeleton.")
+    channels = min(each.keypoints.shape[2] for each in both)
+    valid = [np.full(len(each), True) if each.valid is None else each.valid for each in both]
+    moved = (
+        replace(s, start=s.start + count, stop=s.stop + count, subject=TESTED + s.subject)
+        for s in tested.segments
+    )
+    test = tuple(TESTED + subject for subject in tested.splits.get("test", ()))
+    return PoseSequences(
+        keypoints=np.concatenate([each.keypoints[..., :channels] for each in both]),
+        joints=np.concatenate([each.joints for each in both]),
+        segments=(*trained.segments, *moved),
+        skeleton=trained.skeleton,
+        splits={"train": trained.splits.get("train", ()), "test": test},
+        title=f"{trained.title} -> {tested.title}",
+        scenes={**trained.scenes, **{TESTED + who: kind for who, kind in tested.scenes.items()}},
+        valid=np.concatenate(valid),
+        has_joints=trained.has_joints and tested.has_joints,
+    )

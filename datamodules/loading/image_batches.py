@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from datamodules.loading.images import Images
-from datamodules.sequences import PoseSequences
+from datamodules.sequences import Images, PoseSequences
 from poseproof.errors import DataError
 
 

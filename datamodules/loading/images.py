@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,27 +13,6 @@ from poseproof.errors import DataError
 
 # side of a crop, in sides of the smallest square that holds the keypoints
 CROP_MARGIN = 1.25
-
-
-class Images(Protocol):
-    """Square crops around the people of all frames.
-
-    Attributes:
-        crops: (F, 3) centre x, y and side, in the units of the keypoints. A crop's place (u, v) in
-            [0, 1]^2, from edge to edge, is centre + (uv - 0.5) * side.
-    """
-
-    crops: Float32
-
-    def read(self, frames: NDArray[np.int64], size: int) -> UInt8:
-        """The crops of frames (B,), resized: (B, size, size, 3) RGB, black outside the image.
-
-        Raises:
-            DataError: a file is missing or damaged.
-        """
-
-    def fingerprint(self) -> str:
-        """What determines the pictures, as far as it can be told without reading them."""
 
 
 class ImageFiles:

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from datamodules.join import TESTED, join
 from datamodules.protocols.picks import Frames
 from datamodules.protocols.subject import SubjectProtocol
-from datamodules.sequences import PoseSequences
+from datamodules.sequences import TESTED, PoseSequences, join
 from datamodules.sources.source import Source
 from datamodules.sources.synthetic.source import SyntheticMocap
 

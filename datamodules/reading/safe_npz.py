@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from datamodules.reading.checks import one_line
 from datamodules.reading.safe_pickle import load_pickle
 from poseproof.errors import DataError
 
@@ -101,9 +102,3 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Any:  # noqa: A
         raise ValueError("the array does not fit its header")
     flat = np.frombuffer(raw, dtype, offset=stream.tell()).copy()
     return flat.reshape(shape, order="F" if fortran else "C")
-
-
-def one_line(error: BaseException) -> str:
-    """What an error says, short and printable, to stand inside of a sentence."""
-    said = "".join(c if c.isprintable() else "?" for c in str(error)[:200])
-    return said.rstrip(".") or type(error).__name__

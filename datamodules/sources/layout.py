@@ -1,14 +1,13 @@
 """The layout of the public Human3.6M files: subject -> action -> arrays, 3D beside 2D."""
 
 from collections.abc import Mapping, Sequence
-from itertools import chain, islice
 from typing import Any
 
 import numpy as np
 import torch
 
 from datamodules.cameras import Camera, world_to_camera
-from datamodules.reading.labels import LONGEST_NAME, is_name
+from datamodules.reading.checks import as_array, is_name
 from datamodules.sequences import Float32
 from datamodules.views import View
 from poseproof.errors import DataError
@@ -80,41 +79,17 @@ def read_views(
     return views
 
 
-def entry(contents: Mapping[str, Any], key: str, name: str) -> dict[str, Any]:
-    """A dict of dicts in a file's contents.
+def check_joint_order(contents: Mapping[str, Any], name: str) -> None:
+    """Refuse 2D in another joint order than Human3.6M's: COCO has as many joints.
 
     Raises:
-        DataError: there is no such key, it holds something else, or the keys are no names.
+        DataError: the file's metadata name another layout.
     """
-    held = contents.get(key)
-    if not isinstance(held, dict) or not all(isinstance(inner, dict) for inner in held.values()):
-        holds = ", ".join(repr(each[:LONGEST_NAME]) for each in islice(contents, 10)) or "nothing"
+    metadata = contents.get("metadata")
+    layout = metadata.get("layout_name", "h36m") if isinstance(metadata, dict) else "h36m"
+    if not is_name(layout) or layout != "h36m":
+        other = repr(layout) if is_name(layout) else "unnamed"
         raise DataError(
-            f"{name} has no {key!r} of the form subject -> action -> array: it is not in the "
-            f"public Human3.6M layout (it holds {holds})."
+            f"{name} holds keypoints in the {other} joint order, but Human3.6M's 17 joints are "
+            "needed: use detections in that order, such as cpn_ft_h36m_dbb."
         )
-    if not all(map(is_name, chain(held, *held.values()))):
-        raise DataError(
-            f"{name} has a subject or an action in {key!r} whose name is not one line of text of "
-            f"at most {LONGEST_NAME} characters: name it so."
-        )
-    return held
-
-
-def as_array(values: Any, where: str, coordinates: Sequence[int] = (2, 3)) -> Float32:  # noqa: ANN401
-    """A float32 array of three axes whose last one holds so many coordinates.
-
-    Raises:
-        DataError: it is something else, or holds finite numbers that are not below a million.
-    """
-    array = np.asarray(values) if isinstance(values, np.ndarray) else np.empty(0, object)
-    if array.dtype.kind not in "fiu" or array.ndim != 3 or array.shape[-1] not in coordinates:
-        raise DataError(
-            f"{where}: an array of numbers of shape (frames, joints, "
-            f"{' or '.join(map(str, coordinates))}) is needed, not "
-            f"{type(values).__name__} {getattr(values, 'shape', '')}."
-        )
-    # neither metres nor pixels, and too large for the differences of 32-bit numbers
-    if (np.isfinite(array) & ~(np.abs(array) < 1e6)).any():
-        raise DataError(f"{where}: a number is not below a million: repair or remove the sequence.")
-    return np.ascontiguousarray(array, dtype=np.float32)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from datamodules.cameras import human36m_cameras
+from datamodules.sources.human36m.recordings import human36m_cameras
 from datamodules.views import view_world
 
 HUMAN36M_SUBJECTS = ("S1", "S5", "S6", "S7", "S8", "S9", "S11")

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from datamodules.cameras import human36m_cameras
+from datamodules.sources.human36m.recordings import human36m_cameras
 
 MPII_RIGHT_WRIST, RIGHT_WRIST = 10, 16
 

@@ -11,13 +11,13 @@ from datamodules.cameras import (
     Camera,
     camera_to_world,
     denormalize_screen,
-    human36m_cameras,
     looked_at,
     normalize_screen,
     project,
     world_to_camera,
 )
 from datamodules.reading.safe_npz import load_npz
+from datamodules.sources.human36m.recordings import human36m_cameras
 
 CMU = Path(__file__).parents[3] / "shared/data/cmu17"
 ALL = [camera for cameras in human36m_cameras().values() for camera in cameras]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datamodules import kernel_sums
+from datamodules import rarity
 from datamodules.rarity import occurrence, rarest, rarity_bins
 from datamodules.reading.safe_npz import load_npz
 
@@ -42,7 +42,7 @@ def poses(seed: int, number: int, joints: int, extent: float, offset: float = 0.
 @pytest.fixture
 def transforms(monkeypatch: pytest.MonkeyPatch) -> None:
     """Send sets as small as these through the transform all the same."""
-    monkeypatch.setattr(kernel_sums, "_PAIRS_PER_MODE", 0)
+    monkeypatch.setattr(rarity, "_PAIRS_PER_MODE", 0)
 
 
 sets = {
@@ -77,14 +77,14 @@ def test_the_transform_follows_the_definition(seed, m, n, joints, extent, offset
     references = poses(seed + 1, n, joints, extent, offset) * unit
     widths = [s * unit for s in sigmas[:joints]]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kernel_sums, "_PAIRS_PER_MODE", 0)
+        patch.setattr(rarity, "_PAIRS_PER_MODE", 0)
         got = occurrence(queries, references, widths)
     np.testing.assert_allclose(got, by_definition(queries, references, widths), rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("largest_grid", [2**16, 2**18])
 def test_a_space_that_is_split_gives_the_same(largest_grid, transforms, monkeypatch):
-    monkeypatch.setattr(kernel_sums, "_MAX_MODES", largest_grid)
+    monkeypatch.setattr(rarity, "_MAX_MODES", largest_grid)
     queries, references = poses(0, 200, 2, 0.5), poses(1, 150, 2, 0.5)
     expected = occurrence(queries, references, 0.1, method="exact")
     np.testing.assert_allclose(occurrence(queries, references, 0.1), expected, rtol=0, atol=1e-10)
@@ -95,7 +95,7 @@ def test_a_space_that_is_split_gives_the_same(largest_grid, transforms, monkeypa
 )
 def test_outliers_and_a_small_sigma_cost_no_memory(sigma, furthest, monkeypatch):
     # on one grid over the whole extent each of these needs more than 10^8 modes
-    monkeypatch.setattr(kernel_sums, "_PAIRS_PER_MODE", 1)
+    monkeypatch.setattr(rarity, "_PAIRS_PER_MODE", 1)
     grids = [0]
 
     def transform(*arguments, **options):
@@ -103,7 +103,7 @@ def test_outliers_and_a_small_sigma_cost_no_memory(sigma, furthest, monkeypatch)
         return finufft.nufft3d1(*arguments, **options)
 
     spy = SimpleNamespace(nufft3d1=transform, nufft3d2=finufft.nufft3d2)
-    monkeypatch.setattr(kernel_sums, "finufft", spy)
+    monkeypatch.setattr(rarity, "finufft", spy)
     queries, references = poses(0, 3000, 2, 0.4), poses(1, 2000, 2, 0.4)
     references[:500, 1] = queries[:500, 1] + sigma * poses(2, 500, 2, 1.0)[:, 1]
     queries[:3, 1], references[0, 1] = furthest, -furthest
@@ -134,7 +134,7 @@ def test_closed_forms(kernel: Literal["gaussian", "laplacian"], method: Literal[
 
 
 def test_joints_that_coincide_need_no_transform(transforms, monkeypatch):
-    monkeypatch.setattr(kernel_sums, "finufft", None)
+    monkeypatch.setattr(rarity, "finufft", None)
     assert (occurrence(np.full((7, 2, 3), 0.1), np.full((5, 2, 3), 0.1), 0.2) == 1).all()
 
 
@@ -171,7 +171,7 @@ def test_the_rarest_are_the_same_by_both_methods():
     clustered[:, 0] = 0
     for sigma in (0.1, 0.5):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(kernel_sums, "_PAIRS_PER_MODE", 1)
+            patch.setattr(rarity, "_PAIRS_PER_MODE", 1)
             fast = occurrence(clustered, clustered, sigma)
         exact = occurrence(clustered, clustered, sigma, method="exact")
         np.testing.assert_allclose(fast, exact, rtol=0, atol=1e-9)

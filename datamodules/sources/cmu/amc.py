@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datamodules.sources.cmu.asf import AsfSkeleton, rotations
-from datamodules.sources.cmu.asf_lines import Array, fault, read_lines
+from datamodules.sources.cmu.asf import Array, AsfSkeleton, fault, read_lines, rotations
 from poseproof.errors import DataError
 
 

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
 
-from datamodules.cameras import human36m_cameras, looked_at
-from datamodules.sequences import PoseSequences
+from datamodules.cameras import looked_at
+from datamodules.sequences import Float32, PoseSequences
 from datamodules.skeletons import H36M17
-from datamodules.sources.cmu.asf import read_asf
-from datamodules.sources.cmu.joints import FPS, world_joints
+from datamodules.sources.cmu.amc import joint_positions, read_amc
+from datamodules.sources.cmu.asf import AsfSkeleton, read_asf
+from datamodules.sources.human36m.recordings import human36m_cameras
 from datamodules.sources.source import Source
 from datamodules.views import View, assemble, view_world
 from poseproof.errors import DataError
@@ -110,3 +112,31 @@ def _longest_run(kept: NDArray[np.bool_]) -> tuple[int, int]:
         return 0, 0
     longest = int(np.argmax(stops - starts))
     return int(starts[longest]), int(stops[longest])
+
+
+RECORDED_FPS, FPS = 120.0, 50.0
+# the far end of an ASF bone is the joint; the hip is midway between the first two
+_JOINTS = (
+    *("rhipjoint", "rfemur", "rtibia", "lhipjoint", "lfemur", "ltibia"),
+    *("lowerback", "thorax", "upperneck", "head"),
+    *("lclavicle", "lhumerus", "lwrist", "rclavicle", "rhumerus", "rwrist"),
+)
+
+
+def world_joints(skeleton: AsfSkeleton, amc: Path) -> Float32:
+    """The 17 joints of a clip at 50 Hz: (F, 17, 3) metres, z up, centred over the origin.
+
+    Raises:
+        DataError: the file is not of the format, or the skeleton lacks a bone.
+    """
+    placed = joint_positions(skeleton, read_amc(amc, skeleton))
+    if missing := sorted(set(_JOINTS) - set(placed)):
+        raise DataError(f"The skeleton of {amc} lacks the bones {', '.join(missing)}.")
+    limbs = np.stack([placed[bone] for bone in _JOINTS], axis=1)
+    joints = np.concatenate([limbs[:, [0, 3]].mean(1, keepdims=True), limbs], axis=1)
+    joints = np.stack([joints[..., 0], -joints[..., 2], joints[..., 1]], axis=-1)
+    times = np.arange(0, len(joints) - 0.999, RECORDED_FPS / FPS)
+    joints = CubicSpline(np.arange(len(joints)), joints)(times)
+    path = joints[:, 0, :2]
+    joints[..., :2] -= (path.min(0) + path.max(0)) / 2
+    return joints.astype(np.float32)

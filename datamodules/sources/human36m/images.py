@@ -7,8 +7,8 @@ import numpy as np
 
 from datamodules.loading.images import ImageFiles, crops_around
 from datamodules.sequences import Float32, PoseSequences
+from datamodules.sources.human36m.recordings import folder_of
 from datamodules.sources.human36m.source import Human36M
-from datamodules.sources.human36m.takes import folder_of
 from datamodules.sources.source import Source
 from poseproof.errors import DataError
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from datamodules.cameras import human36m_cameras
-from datamodules.reading.labels import check_joint_order
+from datamodules.reading.checks import as_array, entry
 from datamodules.reading.safe_npz import load_npz
 from datamodules.sequences import Float32, PoseSequences
 from datamodules.skeletons import H36M17
-from datamodules.sources.layout import as_array, entry, read_views
+from datamodules.sources.human36m.recordings import human36m_cameras
+from datamodules.sources.layout import check_joint_order, read_views
 from datamodules.sources.source import Source
 from datamodules.views import assemble
 from poseproof.errors import DataError

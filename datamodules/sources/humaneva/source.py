@@ -10,12 +10,11 @@ import numpy as np
 import yaml
 
 from datamodules.cameras import Camera
-from datamodules.reading.labels import is_name
+from datamodules.reading.checks import as_array, entry, is_name
 from datamodules.reading.safe_npz import load_npz
-from datamodules.sequences import PoseSequences
+from datamodules.sequences import Float32, PoseSequences
 from datamodules.skeletons import HUMANEVA15
-from datamodules.sources.humaneva.coco import from_coco
-from datamodules.sources.layout import entry, read_views
+from datamodules.sources.layout import read_views
 from datamodules.sources.source import Source
 from datamodules.views import assemble
 from poseproof.errors import DataError
@@ -116,3 +115,39 @@ def _is_coco(contents: Mapping[str, Any], name: str) -> bool:
             "'humaneva15' or 'coco' is needed, named by metadata['layout_name']."
         )
     return layout == "coco"
+
+
+# the keypoints that each joint is midway between: hips for the pelvis, shoulders for the thorax,
+# ears for the head
+_MIDWAY = (
+    *((11, 12), (5, 6), (5,), (7,), (9,), (6,), (8,), (10,)),
+    *((11,), (13,), (15,), (12,), (14,), (16,), (3, 4)),
+)
+
+
+def from_coco(takes: Mapping[str, Any], name: str) -> dict[str, list[Float32]]:
+    """Bring a subject's detections to the 15 joints.
+
+    Args:
+        takes: take -> one (F, 17, C) a camera; the C columns are averaged, a score too.
+        name: of the file, for messages.
+
+    Returns:
+        Take -> one (F, 15, C) a camera.
+
+    Raises:
+        DataError: something else than a list of such arrays.
+    """
+    joined: dict[str, list[Float32]] = {}
+    for take, seen in takes.items():
+        if not isinstance(seen, list | tuple | np.ndarray) or getattr(seen, "ndim", 1) == 0:
+            raise DataError(f"{name}, action {take!r}: a list of one array a camera is needed.")
+        for pixels in seen:
+            flat = as_array(pixels, f"{name}, action {take!r}")
+            if flat.shape[1] != 17:
+                raise DataError(
+                    f"{name}, action {take!r}: {flat.shape[1]} keypoints, but COCO has 17."
+                )
+            middles = [flat[:, list(between)].mean(axis=1) for between in _MIDWAY]
+            joined.setdefault(take, []).append(np.stack(middles, axis=1))
+    return joined

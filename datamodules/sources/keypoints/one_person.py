@@ -1,4 +1,4 @@
-"""One person out of all that are seen in a clip."""
+"""One person out of all that are seen in a clip, followed by how boxes overlap."""
 
 from dataclasses import dataclass, field
 from math import gcd
@@ -6,14 +6,15 @@ from math import gcd
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.sources.keypoints.boxes import Boxed, boxed, overlaps_of
-from datamodules.sources.keypoints.clip import Clip, Person
+from datamodules.sources.keypoints.clip import Clip, Person, seen
 from poseproof.errors import DataError
 
 # of two boxes, over which they are one person's
 _OVERLAP = 0.3
 # frames that a person may be hidden for
 _HIDDEN = 30
+# a person and the box around them: least x, y, largest x, y
+Boxed = tuple[Person, NDArray[np.float64]]
 
 
 @dataclass
@@ -54,7 +55,7 @@ def one_person(clip: Clip, min_score: float) -> tuple[NDArray[np.int64], NDArray
     for number in numbers:
         place = (number - numbers[0]) // step
         near = [track for track in near if place - track.last <= _HIDDEN]
-        begun = _continue(near, boxed(clip.people[number], min_score), place)
+        begun = _continue(near, _boxed(clip.people[number], min_score), place)
         near += begun
         tracks += begun
     if not tracks:
@@ -88,7 +89,7 @@ def _continue(near: list[_Track], people: list[Boxed], place: int) -> list[_Trac
     left = dict(enumerate(people))
     if near and people:
         boxes = np.stack([track.box for track in near]), np.stack([box for _, box in people])
-        overlaps = overlaps_of(*boxes)
+        overlaps = _overlaps_of(*boxes)
         order = np.argsort(-overlaps, axis=None, kind="stable")
         for row, column in zip(*np.unravel_index(order, overlaps.shape), strict=True):
             if overlaps[row, column] < _OVERLAP:
@@ -99,3 +100,26 @@ def _continue(near: list[_Track], people: list[Boxed], place: int) -> list[_Trac
     for track, (person, box) in zip(begun, left.values(), strict=True):
         track.add(place, person, box)
     return begun
+
+
+def _boxed(people: list[Person], min_score: float) -> list[Boxed]:
+    """Those of whom a joint is seen, and the boxes of the middle four fifths of their joints.
+
+    One joint that is far off would make another person of them.
+    """
+    places = [each.keypoints[seen(each.keypoints, min_score), :2] for each in people]
+    return [
+        (each, np.percentile(at, (10, 90), axis=0).ravel())
+        for each, at in zip(people, places, strict=True)
+        if len(at)
+    ]
+
+
+def _overlaps_of(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Intersection over union, (A, B), of boxes (A, 4) and (B, 4): least x, y, largest x, y."""
+    low = np.maximum(one[:, None, :2], other[None, :, :2])
+    high = np.minimum(one[:, None, 2:], other[None, :, 2:])
+    shared = (high - low).clip(0).prod(axis=2)
+    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (one, other)]
+    union = areas[0][:, None] + areas[1][None] - shared
+    return shared / np.maximum(union, 1e-9)

@@ -1,14 +1,26 @@
-"""Which format a file has, by what it holds."""
+"""Reads a file of 2D keypoints, or a folder of one file a frame, whatever its format."""
 
 from pathlib import Path
 from typing import Any
 
-from datamodules.sources.keypoints import mmpose, openpose
-from datamodules.sources.keypoints.clip import Clip
-from datamodules.sources.keypoints.coco_results import read_coco_results
-from datamodules.sources.keypoints.json_files import json_names, load_json
-from datamodules.sources.keypoints.npz import read_npz
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.reading.safe_json import MOST_BYTES, load_json
+from datamodules.reading.safe_npz import load_npz
+from datamodules.sources.keypoints.clip import LARGEST, Clip, person
+from datamodules.sources.keypoints.estimators import (
+    is_mmpose_frame,
+    is_mmpose_person,
+    is_openpose_frame,
+    read_coco_results,
+    read_mmpose,
+    read_mmpose_images,
+    read_openpose,
+)
 from poseproof.errors import DataError
+
+_MOST_FILES = 200_000  # in a folder; an hour and more of video
 
 
 def read_clip(path: Path) -> Clip:
@@ -24,10 +36,30 @@ def read_clip(path: Path) -> Clip:
 
 
 def _folder(path: Path) -> Clip:
-    frames = {name: load_json(path / name) for name in json_names(path)}
+    frames = {name: load_json(path / name) for name in _json_names(path)}
     if all(isinstance(held, list) for held in frames.values()):
-        return mmpose.read_mmpose_images(path, frames)
-    return openpose.read_openpose(path, frames)
+        return read_mmpose_images(path, frames)
+    return read_openpose(path, frames)
+
+
+def _json_names(folder: Path) -> list[str]:
+    """The names of the JSON files in a folder.
+
+    Raises:
+        DataError: there is none, or so many, or so much in them, as no clip has.
+    """
+    try:
+        sizes = {path.name: path.stat().st_size for path in folder.glob("*.json")}
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read: check the path.") from error
+    if not sizes:
+        raise DataError(f"{folder} holds no .json files: give a folder of one file a frame.")
+    if len(sizes) > _MOST_FILES or sum(sizes.values()) > MOST_BYTES:
+        raise DataError(
+            f"{folder} holds more than {_MOST_FILES} files or {MOST_BYTES >> 20} MiB: split it "
+            "into shorter clips."
+        )
+    return sorted(sizes)
 
 
 def _file(path: Path) -> Clip:
@@ -39,14 +71,14 @@ def _file(path: Path) -> Clip:
     if start == b"PK":
         return read_npz(path)
     held = load_json(path)
-    if openpose.is_frame(held):
-        return openpose.read_openpose(path, {path.name: held})
+    if is_openpose_frame(held):
+        return read_openpose(path, {path.name: held})
     if isinstance(held, dict) and "instance_info" in held:
-        return mmpose.read_mmpose(path, held)
-    if isinstance(held, dict) and held and all(map(openpose.is_frame, held.values())):
-        return openpose.read_openpose(path, held)
+        return read_mmpose(path, held)
+    if isinstance(held, dict) and held and all(map(is_openpose_frame, held.values())):
+        return read_openpose(path, held)
     if isinstance(held, list) and held and _is_mmpose(held[0]):
-        return mmpose.read_mmpose(path, held)
+        return read_mmpose(path, held)
     if isinstance(held, list) and held:
         return read_coco_results(path, held)
     raise DataError(
@@ -56,4 +88,88 @@ def _file(path: Path) -> Clip:
 
 
 def _is_mmpose(held: Any) -> bool:  # noqa: ANN401
-    return mmpose.is_person(held) or mmpose.is_frame(held)
+    return is_mmpose_person(held) or is_mmpose_frame(held)
+
+
+def read_npz(path: Path) -> Clip:
+    """Read `keypoints` (F, 17, 2) in pixels, or (F, 17, 3) with scores.
+
+    NaN says that a joint is missing. Optional are `scores` (F, 17), `image_size` (width, height),
+    `fps`, and `layout`, "coco" or "h36m".
+
+    Raises:
+        DataError: no such file, damaged, other keys or shapes, or what is no number.
+    """
+    held = load_npz(path)
+    known = ("keypoints", "scores", "image_size", "fps", "layout")
+    if "keypoints" not in held or (others := sorted(set(held) - set(known))):
+        has = ", ".join(held) if "keypoints" not in held else ", ".join(others)
+        raise DataError(
+            f"{path} has {_short(has) or 'nothing'}, but `keypoints` is needed, and there may be "
+            f"{', '.join(known[1:])}."
+        )
+    keypoints = _numbers(held["keypoints"], f"{path}, `keypoints`")
+    if keypoints.ndim != 3 or keypoints.shape[1] != 17 or keypoints.shape[2] not in (2, 3):
+        raise DataError(
+            f"{path}: `keypoints` has shape {keypoints.shape}, but (frames, 17, 2 or 3) is needed."
+        )
+    missing = np.isnan(keypoints).any(axis=2)
+    scores = keypoints[..., 2] if keypoints.shape[2] == 3 else np.ones(keypoints.shape[:2])
+    if "scores" in held:
+        scores = _numbers(held["scores"], f"{path}, `scores`")
+        if scores.shape != missing.shape:
+            raise DataError(
+                f"{path}: `scores` has shape {scores.shape}, but {missing.shape} is needed: one "
+                "for every joint."
+            )
+        missing |= np.isnan(scores)
+    points = np.concatenate([keypoints[..., :2], scores[..., None]], axis=2)
+    points[missing] = 0
+    return Clip(
+        format="npz",
+        people={frame: [person(joints)] for frame, joints in enumerate(points)},
+        layout=_layout(held.get("layout"), path),
+        image_size=_size(held.get("image_size"), path),
+        fps=_fps(held.get("fps"), path),
+    )
+
+
+def _numbers(held: Any, where: str) -> NDArray[np.float64]:  # noqa: ANN401
+    if not isinstance(held, np.ndarray) or held.dtype.kind not in "fiu":
+        raise DataError(f"{where} is no array of real numbers.")
+    numbers = held.astype(np.float64)
+    if (np.abs(numbers) >= LARGEST).any():
+        raise DataError(f"{where} holds numbers of a million or more, which are no pixels.")
+    return numbers
+
+
+def _size(held: Any, path: Path) -> tuple[int, int] | None:  # noqa: ANN401
+    if held is None:
+        return None
+    numbers = _numbers(held, f"{path}, `image_size`")
+    if numbers.shape != (2,) or not (numbers >= 1).all() or (numbers % 1).any():
+        raise DataError(f"{path}: `image_size` is not a width and a height in pixels.")
+    width, height = numbers.tolist()
+    return int(width), int(height)
+
+
+def _fps(held: Any, path: Path) -> float | None:  # noqa: ANN401
+    if held is None:
+        return None
+    numbers = _numbers(held, f"{path}, `fps`")
+    if numbers.size != 1 or not 0 < numbers.item() <= 10_000:
+        raise DataError(f"{path}: `fps` is no number of frames a second.")
+    return float(numbers.item())
+
+
+def _layout(held: Any, path: Path) -> str | None:  # noqa: ANN401
+    if held is None:
+        return None
+    said = held.item() if isinstance(held, np.ndarray) and held.size == 1 else held
+    if not isinstance(said, str) or said not in ("coco", "h36m"):
+        raise DataError(f"{path}: `layout` is neither coco nor h36m.")
+    return said
+
+
+def _short(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text[:100])

@@ -9,8 +9,14 @@ import numpy as np
 from datamodules.cameras import Camera
 from datamodules.sequences import PoseSequences
 from datamodules.skeletons import H36M17
-from datamodules.sources.mpi_inf_3dhp.files import Recording, read_tests, read_trainings
-from datamodules.sources.mpi_inf_3dhp.mat import FPS, TESTS, TRAININGS
+from datamodules.sources.mpi_inf_3dhp.files import (
+    FPS,
+    TESTS,
+    TRAININGS,
+    Recording,
+    read_tests,
+    read_trainings,
+)
 from datamodules.sources.source import Source
 from datamodules.views import View, assemble
 from poseproof.errors import DataError

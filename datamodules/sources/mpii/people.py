@@ -1,20 +1,18 @@
 """The people of MPII's annotations, checked field by field."""
 
-import json
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from datamodules.reading.labels import is_name
+from datamodules.reading.checks import is_name
+from datamodules.reading.safe_json import load_json
 from poseproof.errors import DataError
 
 _JOINTS = 16
 _LARGEST = 1e5  # pixels
 # a person on two pixels would be seen in nothing
 _SMALLEST_SCALE, _LARGEST_SCALE = 0.01, 100
-# several times the largest file; JSON takes twenty times its size in memory
-_MOST_BYTES = 1 << 27
 
 
 @dataclass(frozen=True)
@@ -34,18 +32,7 @@ def read_people(path: Path) -> list[Person]:
     Raises:
         DataError: there is no such file, it is no JSON, or a field is missing or wrong.
     """
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise DataError(f"{path} is larger than any annotations of MPII.")
-        held = json.loads(path.read_bytes(), object_pairs_hook=_fields)
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be read: the annotations that go with HRNet are needed."
-        ) from error
-    # text that is no text, a field that is there twice, brackets without end, a number of thousands
-    # of digits
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is damaged: it is no JSON, or names a field twice.") from error
+    held = load_json(path)
     if not isinstance(held, list) or not held:
         raise DataError(f"{path} holds no list of people.")
     people = [_person(entry, f"{path}, person {number}") for number, entry in enumerate(held)]
@@ -53,13 +40,6 @@ def read_people(path: Path) -> list[Person]:
     if not kept:
         raise DataError(f"{path} has nobody with a centre and a joint.")
     return kept
-
-
-def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        raise ValueError("a field is there twice, with one value or another")
-    return fields
 
 
 def _person(entry: Any, where: str) -> Person:  # noqa: ANN401

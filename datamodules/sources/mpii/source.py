@@ -1,13 +1,15 @@
 """MPII: images of people in all activities, with 2D keypoints alone."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
+from datamodules.cameras import unknown_camera
 from datamodules.loading.images import ImageFiles
+from datamodules.reading.jpeg import jpeg_size
 from datamodules.sequences import PoseSequences, Segment
 from datamodules.skeletons import H36M17
-from datamodules.sources.mpii.images import read_headers, unknown_camera
 from datamodules.sources.mpii.people import read_people
 from datamodules.sources.source import Source
 from poseproof.errors import DataError
@@ -57,7 +59,7 @@ class MPII(Source):
             for subject in ("train", "valid")
         }
         everyone = [person for group in people.values() for person in group]
-        headers = read_headers(root / "images", [person.image for person in everyone])
+        headers = _read_headers(root / "images", [person.image for person in everyone])
         size = np.array([headers[person.image][:2] for person in everyone])
         # counted from the image's edges, where the files count from 1 at the first pixel's middle
         joints = np.array([person.joints for person in everyone]) - 0.5
@@ -106,3 +108,20 @@ def _check_inside(points: np.ndarray, size: np.ndarray, root: Path) -> None:
             f"{root}: {outside.mean():.0%} of the keypoints lie far outside their images: the "
             "annotations are not of these images."
         )
+
+
+def _read_headers(folder: Path, names: Iterable[str]) -> dict[str, tuple[int, int, int]]:
+    """Name -> width and height in pixels, and bytes, of images in a folder.
+
+    Raises:
+        DataError: an image is missing, or its header is damaged.
+    """
+    headers = {}
+    for name in dict.fromkeys(names):
+        path = folder / name
+        try:
+            with path.open("rb") as file:
+                headers[name] = (*jpeg_size(file, path), path.stat().st_size)
+        except OSError as error:
+            raise DataError(f"{path} cannot be read, which the annotations name.") from error
+    return headers

@@ -10,17 +10,16 @@ from typing import Any
 import numpy as np
 import yaml
 
-from datamodules.cameras import human36m_cameras
 from datamodules.sequences import Float32, PoseSequences
 from datamodules.skeletons import H36M17
+from datamodules.sources.human36m.recordings import human36m_cameras
 from datamodules.sources.source import Source
-from datamodules.sources.synthetic.motion.body import pose_body
-from datamodules.sources.synthetic.motion.choreography import LIMBS, act, wander
+from datamodules.sources.synthetic.motion import LIMBS, act, pose_body, wander
 from datamodules.views import assemble, view_world
 
 FPS = 50.0
 _SPLITS = {"train": ("S1", "S5", "S6", "S7", "S8"), "test": ("S9", "S11")}
-_FOLDER = Path(__file__).parent / "motion"
+_FOLDER = Path(__file__).parent
 
 
 class SyntheticMocap(Source):
@@ -105,8 +104,8 @@ def _motion() -> dict[str, Any]:
 
 @cache
 def _version() -> str:
-    """Of the generator: its files, so that a cache made by another one is not read."""
+    """A hash of the generator's files, so that motion cached by another version is not read."""
     digest = blake2b(digest_size=4)
-    for path in (Path(__file__), *sorted(_FOLDER.glob("*.*"))):
-        digest.update(path.read_bytes())
+    for name in ("source.py", "motion.py", "motion.yaml"):
+        digest.update((_FOLDER / name).read_bytes())
     return digest.hexdigest()

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.io
 from scipy.spatial.transform import Rotation
 
-from datamodules.cameras import human36m_cameras
+from datamodules.sources.human36m.recordings import human36m_cameras
 from datamodules.sources.humaneva.source import humaneva_cameras
 from tests.datamodules.sources.conftest import (
     AS_H36M,

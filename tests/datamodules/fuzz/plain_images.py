@@ -9,8 +9,8 @@ from unittest.mock import patch
 import cv2
 import numpy as np
 
-from datamodules.cameras import human36m_cameras
 from datamodules.skeletons import H36M17
+from datamodules.sources.human36m.recordings import human36m_cameras
 from tests.datamodules.fuzz import plain
 from tests.datamodules.sources.mpii.test_source import JOINTS
 

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.interpolate import make_interp_spline
 from scipy.spatial.transform import Rotation
 
-from datamodules.cameras import human36m_cameras
+from datamodules.sources.human36m.recordings import human36m_cameras
 from tests.datamodules.fuzz.plain import Plain, in_camera, normalised
 
 LIMBS = (

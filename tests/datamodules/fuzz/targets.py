@@ -5,8 +5,8 @@ from zlib import crc32
 
 import numpy as np
 
-from datamodules.cameras import human36m_cameras
 from datamodules.sources.cmu.source import CMUMocap
+from datamodules.sources.human36m.recordings import human36m_cameras
 from datamodules.sources.human36m.source import Human36M
 from datamodules.sources.humaneva.source import HumanEva
 from datamodules.sources.mpi_inf_3dhp.source import MPIINF3DHP

@@ -9,9 +9,9 @@ import h5py
 import numpy as np
 import pytest
 
+from datamodules.reading.matlab import read_mat
 from datamodules.reading.safe_npz import load_npz
 from datamodules.sources.human36m.source import Human36M
-from datamodules.sources.mpi_inf_3dhp.annot_mat import read_mat
 from datamodules.sources.mpi_inf_3dhp.source import MPIINF3DHP
 from datamodules.sources.pose_npz.source import PoseNpz
 from poseproof.errors import DataError

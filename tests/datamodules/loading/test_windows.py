@@ -6,10 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datamodules.cameras import human36m_cameras
 from datamodules.loading.windows import PoseWindows
 from datamodules.sequences import PoseSequences, Segment
 from datamodules.skeletons import H36M17
+from datamodules.sources.human36m.recordings import human36m_cameras
 
 LENGTHS = [5, 1, 7, 3]
 ACTIONS = ["Walking", "Eating", "Walking", "Posing"]

@@ -10,11 +10,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datamodules.cameras import human36m_cameras
-from datamodules.join import join
 from datamodules.protocols import CrossActionProtocol, CrossDatasetProtocol, SubjectProtocol
-from datamodules.sequences import PoseSequences, Segment
+from datamodules.sequences import PoseSequences, Segment, join
 from datamodules.skeletons import H36M17, HUMANEVA15
+from datamodules.sources.human36m.recordings import human36m_cameras
 from datamodules.sources.human36m.source import Human36M
 from datamodules.sources.pose_npz.source import PoseNpz
 from datamodules.sources.source import Source

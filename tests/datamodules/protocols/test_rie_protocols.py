@@ -9,12 +9,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datamodules.cameras import human36m_cameras
 from datamodules.protocols import GlobalShiftProtocol, MovementRangeProtocol, SubjectProtocol
 from datamodules.protocols.global_shift import farthest
 from datamodules.protocols.movement_range import movement_ranges
 from datamodules.sequences import PoseSequences, Segment
 from datamodules.skeletons import H36M17
+from datamodules.sources.human36m.recordings import human36m_cameras
 from datamodules.sources.human36m.source import Human36M
 from poseproof.errors import DataError
 from tests.datamodules.conftest import method_of

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from datamodules.cameras import human36m_cameras
+from datamodules.sources.human36m.recordings import human36m_cameras
 from datamodules.sources.human36m.source import Human36M
 from datamodules.sources.pose_npz.source import PoseNpz
 from poseproof.errors import DataError

@@ -80,7 +80,7 @@ RUNS = {"SR", "FC", "Martinez", "RIE", "RIE in stages", "images", "lift", "SR on
         ("datamodules/__init__.py", set()),
         ("datamodules/protocols/unpaired.py", {"lift"}),
         ("datamodules/protocols/rare_pose.py", {"rare_pose"}),
-        ("datamodules/join.py", {"cross_dataset"}),
+        ("datamodules/sequences.py", {"cross_dataset"}),
         ("datamodules/sources/pose_npz/source.py", {"SR on npz"}),
         ("datamodules/sources/synthetic/drawing/brush.py", {"images"}),
         ("datamodules/sources/cmu/source.py", set()),

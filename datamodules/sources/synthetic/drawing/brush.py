@@ -3,7 +3,7 @@
 import numpy as np
 
 from datamodules.sequences import Float32
-from datamodules.sources.synthetic.drawing.look import CELLS, DENSITY, Look
+from datamodules.sources.synthetic.drawing.person import CELLS, DENSITY, Look
 
 # how light falls off towards the outline of a limb, where it meets less of the room
 _OUTLINE = 0.3

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from hashlib import blake2b
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,9 +13,8 @@ from numpy.typing import NDArray
 from datamodules.cameras import Camera, normalize_screen, project, world_to_camera
 from datamodules.loading.images import UInt8, crops_around
 from datamodules.sequences import Float32, PoseSequences
-from datamodules.sources.synthetic.drawing.body import capsules
 from datamodules.sources.synthetic.drawing.brush import paint
-from datamodules.sources.synthetic.drawing.look import make_look
+from datamodules.sources.synthetic.drawing.person import capsules, make_look
 from datamodules.sources.synthetic.drawing.scene import Scene, make_scene
 
 _GRAIN = 3.0  # of the sensor, standard deviation of 255
@@ -82,8 +80,8 @@ class DrawnImages:
         return drawn
 
     def fingerprint(self) -> str:
-        """Seed, background and the drawing's code; poses and cameras are told elsewhere."""
-        return repr((self._seed, self._background, _version(), self._roots.tobytes()))
+        """The options of the drawing and where people stand; its code is in a run's identity."""
+        return repr((self._seed, self._background, self._roots.tobytes()))
 
     def _scene(self, number: int) -> tuple[Scene, Float32]:
         """A sequence's scene, and the direction towards its light in the camera frame."""
@@ -136,12 +134,3 @@ def _blacken(crop: UInt8, place: Float32, height: float) -> None:
         outside = (centres < first) | (centres > last)
         if outside.any():
             np.moveaxis(crop, axis, 0)[outside] = 0
-
-
-@cache
-def _version() -> str:
-    """Of the code that draws, so that figures of other pictures are not taken for these."""
-    digest = blake2b(digest_size=4)
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 
 from datamodules.sequences import Float32
-from datamodules.sources.synthetic.drawing.look import mottle
+from datamodules.sources.synthetic.drawing.person import mottle
 
 _CELLS = 512  # of a texture, which repeats
 _SHIFT = 4  # bits of a pixel's fraction in OpenCV's coordinates

@@ -8,11 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from datamodules.cameras import human36m_cameras
 from datamodules.sources.cmu.amc import joint_positions, read_amc
 from datamodules.sources.cmu.asf import read_asf
-from datamodules.sources.cmu.joints import world_joints
-from datamodules.sources.cmu.source import CMUMocap
+from datamodules.sources.cmu.source import CMUMocap, world_joints
+from datamodules.sources.human36m.recordings import human36m_cameras
 from datamodules.sources.pose_npz.source import PoseNpz
 from poseproof.errors import DataError
 

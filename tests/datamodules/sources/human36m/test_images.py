@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from datamodules import DataError, Human36M, Human36MImages, Segment
-from datamodules.cameras import human36m_cameras
-from datamodules.sources.human36m.takes import folder_of
+from datamodules.sources.human36m.recordings import folder_of, human36m_cameras
 from tests.datamodules.image_writers import dot_of, wrist_of, write_human36m_images
 
 STRIDE = 12

@@ -8,7 +8,6 @@ import pytest
 from datamodules import DataError, OwnKeypoints
 from datamodules.skeletons import H36M17, HUMANEVA15
 from datamodules.sources.keypoints import clip as clips
-from datamodules.sources.keypoints import json_files
 from datamodules.sources.keypoints.own_clip import read_own_clip
 from tests.datamodules import keypoint_writers as writers
 from tests.datamodules.conftest import method_of
@@ -190,7 +189,7 @@ MISTAKES = {
     "words": ("this is no JSON", "is damaged"),
     "cut": (json.dumps(entry())[:-20], "is damaged"),
     "twice": ('[{"image_id": 0, "image_id": 1}]', "names a field twice"),
-    "nan": (json.dumps(entry(keypoints=[float("nan")] * 51)), "holds a NaN"),
+    "nan": (json.dumps(entry(keypoints=[float("nan")] * 51)), "no finite number"),
     "deep": ("[" * 100_000, "is damaged"),
     "huge number": (json.dumps(entry(keypoints=[10**400] * 51)), "no finite number"),
     "another thing": ({"info": {}, "annotations": []}, "none of the formats"),
@@ -256,10 +255,10 @@ def test_mistakes_in_npz_are_told_in_one_sentence(name, tmp_path):
 def test_a_file_that_is_too_large_is_refused(tmp_path, monkeypatch):
     path = coco(tmp_path / "c.json", {n: [pose] for n, pose in enumerate(swaying(3))})
     folder = writers.write_folder(tmp_path / "f", writers.openpose({0: [KEYPOINTS]}))
-    monkeypatch.setattr(json_files, "MOST_BYTES", 500)
-    monkeypatch.setattr(json_files.load_json, "__defaults__", (500,))
+    for module in ("reading.safe_json", "sources.keypoints.read"):
+        monkeypatch.setattr(f"datamodules.{module}.MOST_BYTES", 500)
     for place in (path, folder):
-        with pytest.raises(DataError, match="cut it into clips"):
+        with pytest.raises(DataError, match="split it"):
             read(place)
 
 

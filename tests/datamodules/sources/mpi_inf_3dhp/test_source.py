@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from datamodules.skeletons import H36M17
-from datamodules.sources.mpi_inf_3dhp.mat import TRAININGS
+from datamodules.sources.mpi_inf_3dhp.files import TRAININGS
 from datamodules.sources.mpi_inf_3dhp.source import MPIINF3DHP
 from poseproof.errors import DataError
 from tests.datamodules.sources.conftest import (

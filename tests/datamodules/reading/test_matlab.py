@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from datamodules.sources.mpi_inf_3dhp import annot_mat_v5
-from datamodules.sources.mpi_inf_3dhp.annot_mat import read_mat
+from datamodules.reading import matlab_v5
+from datamodules.reading.matlab import read_mat
 from poseproof.errors import DataError
 from tests.datamodules.sources.conftest import as_cells, write_v5, write_v73
 
@@ -67,7 +67,7 @@ def test_a_bomb_is_not_inflated(tmp_path, monkeypatch):
     path = tmp_path / "a.mat"
     write_v5(path, {"a": np.zeros((1000, 1000))})
     assert path.stat().st_size < 20_000
-    monkeypatch.setattr(annot_mat_v5, "_LARGEST", 2**20)
+    monkeypatch.setattr(matlab_v5, "_LARGEST", 2**20)
     with pytest.raises(DataError, match="an element is cut short"):
         read_mat(path, ["a"])
 

@@ -1,9 +1,17 @@
-"""Which take of Human3.6M is which folder of images."""
+"""What Human3.6M recorded: its cameras, and which take is which folder of images."""
 
-from datamodules.cameras import human36m_cameras
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from datamodules.cameras import Camera
 from datamodules.sequences import Segment
 from poseproof.errors import DataError
 
+_CALIBRATION = Path(__file__).parent / "cameras.yaml"
 # in the data set's own order, which starts at 2
 _ACTIONS = (
     *("Directions", "Discussion", "Eating", "Greeting", "Phoning", "Posing", "Purchases"),
@@ -33,6 +41,27 @@ _TAKES = {
     },
 }
 # fmt: on
+
+
+@cache
+def human36m_cameras() -> dict[str, tuple[Camera, ...]]:
+    """Subject -> the four cameras of Human3.6M, in the order of the public 2D files."""
+    calibration = yaml.safe_load(_CALIBRATION.read_text())
+
+    def lens(held: dict[str, Any]) -> dict[str, Any]:
+        return {key: tuple(v) if isinstance(v, list) else v for key, v in held.items()}
+
+    return {
+        subject: tuple(
+            Camera(
+                **lens(intrinsics),
+                orientation=tuple(pose["orientation"]),
+                translation=tuple(np.divide(pose["translation"], 1000).tolist()),
+            )
+            for intrinsics, pose in zip(calibration["intrinsics"], poses, strict=True)
+        )
+        for subject, poses in calibration["extrinsics"].items()
+    }
 
 
 def folder_of(segment: Segment) -> str:

@@ -8,10 +8,9 @@ from typing import Any
 
 import h5py
 
+from datamodules.reading.checks import LONGEST_NAME, one_line
 from datamodules.reading.hdf5_array import read_array
-from datamodules.reading.labels import LONGEST_NAME
-from datamodules.reading.safe_npz import one_line
-from datamodules.sources.mpi_inf_3dhp.annot_mat_v5 import read_v5
+from datamodules.reading.matlab_v5 import read_v5
 from poseproof.errors import DataError
 
 # what is raised on a file that is cut short or changed

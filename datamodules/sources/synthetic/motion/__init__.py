@@ -1,1 +1,0 @@
-"""How generated people move."""
