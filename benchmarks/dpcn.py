@@ -12,8 +12,8 @@ from benchmarks.plain_dpcn import PlainLifters, compiled, written
 from benchmarks.timing import Ratio, compare
 from datamodules.sequences import PoseSequences
 from lightning_modules.dpcn.consensus import Consensus
-from lightning_modules.dpcn.group_lifters import GroupLifters
 from lightning_modules.dpcn.joint_groups import sample_groups, similarity
+from lightning_modules.dpcn.network import GroupLifters
 
 # the paper's lifters of 1024 channels take minutes a step on two cores
 WIDTH, PAIRS = 256, 5

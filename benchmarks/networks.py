@@ -12,7 +12,8 @@ from benchmarks.plain import PlainTemporal, padded_product, padded_weights, plai
 from benchmarks.timing import Ratio, compare
 from datamodules.skeletons import H36M17
 from lightning_modules.layers.grouped import GroupedLinear, share
-from lightning_modules.layers.lifting import LiftingNetwork, temporal_layers
+from lightning_modules.layers.residual_network import Dense, ResidualNetwork, temporal_layers
+from lightning_modules.srnet.network import SRNetwork
 
 BATCH = 1024
 FRAMES = 243
@@ -27,8 +28,8 @@ def measure(ref: Path | None) -> Iterator[Ratio]:
     groups = H36M17.groups[5]
     keypoints, joints = torch.rand(BATCH, 17, 2), torch.rand(BATCH, 17, 3)
     for width in (1024, 256):
-        ours = LiftingNetwork(["recombined"] * 6, groups, width)
-        dense = LiftingNetwork(["dense"] * 6, groups, width)
+        ours = SRNetwork(["recombined"] * 6, groups, width)
+        dense = SRNetwork(["dense"] * 6, groups, width)
         plain = plain_copy(copy.deepcopy(ours))
         name = f"SR, {width} channels"
         step, forward = _step(ours, keypoints, joints), _forward(ours, keypoints)
@@ -50,10 +51,8 @@ def _temporal(ref: Path | None) -> Iterator[Ratio]:
     """The networks over windows, in smaller batches: a step of the paper's takes many seconds."""
     groups, layers, batch = H36M17.groups[5], temporal_layers(FRAMES), max(2, BATCH // 8)
     windows, joints = torch.rand(batch, FRAMES, 17, 2), torch.rand(batch, 17, 3)
-    ours = LiftingNetwork(["recombined"] * layers, groups, receptive_field=FRAMES)
-    dense = LiftingNetwork(
-        ["dense"] * layers, groups, dropout=0.25, receptive_field=FRAMES, slope=0
-    )
+    ours = SRNetwork(["recombined"] * layers, groups, receptive_field=FRAMES)
+    dense = ResidualNetwork([Dense] * layers, groups, dropout=0.25, receptive_field=FRAMES, slope=0)
     plain = PlainTemporal(dense)
     name = f"{FRAMES} frames"
     rows: list[tuple[str, nn.Module, str, nn.Module, torch.Tensor]] = [

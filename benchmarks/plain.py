@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.layers.grouped import GroupedLinear
-from lightning_modules.layers.lifting import LiftingNetwork
-from lightning_modules.layers.recombine import SplitRecombine
+from lightning_modules.layers.residual_network import ResidualNetwork
+from lightning_modules.srnet.recombine import SplitRecombine
 
 
 class PlainSplitRecombine(nn.Module):
@@ -43,7 +43,7 @@ class PlainSplitRecombine(nn.Module):
         return torch.cat(outputs, dim=1)
 
 
-def plain_copy(network: LiftingNetwork) -> LiftingNetwork:
+def plain_copy(network: ResidualNetwork) -> ResidualNetwork:
     """Put the plain layer with the same weights in place of every one of a network (in place)."""
     for layer in [network.input, *(half for block in network.blocks for half in block)]:
         layer[0] = PlainSplitRecombine(layer[0])
@@ -58,7 +58,7 @@ class PlainTemporal(nn.Module):
         network: whose layers and weights it takes.
     """
 
-    def __init__(self, network: LiftingNetwork) -> None:
+    def __init__(self, network: ResidualNetwork) -> None:
         super().__init__()
         channels = network.output.in_features
         self.current = network.current

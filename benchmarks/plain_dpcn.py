@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.dpcn.group_lifters import GroupLifters
-from lightning_modules.martinez.network import POSE_UNIT
+from lightning_modules.dpcn.network import GroupLifters
+from lightning_modules.layers import POSE_UNIT
 
 Solve = Callable[[np.ndarray], np.ndarray]
 

@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.layers.part_activation import PartActivation
-from lightning_modules.layers.parts import PartMLP
+from lightning_modules.layers.parts import PartActivation, PartMLP
 from lightning_modules.rie.feature_fusion import FeatureFusionNetwork
 from lightning_modules.rie.part_tcn import PartTCN
 

@@ -11,7 +11,6 @@ from torch.nn import functional as F
 
 from datamodules.skeletons import SKELETONS
 from lightning_modules.errors import Errors
-from lightning_modules.layers.recombine import GateNorm
 from metrics import MPJPE
 
 MILLIMETRES = 1000.0
@@ -36,7 +35,7 @@ class PoseLifter(LightningModule):
         weight_decay: of AdamW, which is Adam where it is 0.
         lr_decay: factor on the learning rate after every epoch.
         bn_momentum_end: batch normalisation's momentum falls exponentially from 0.1 towards this
-            over the epochs, gates excepted; 0.1 keeps it.
+            over the epochs; 0.1 keeps it.
         flip_test: predict every window's mirror image too, and average.
     """
 
@@ -134,9 +133,8 @@ class PoseLifter(LightningModule):
         return torch.cat([self._flip_averaged(self.forward_span, span) for span in spans])
 
     def annealed(self) -> Iterable[nn.Module]:
-        """The normalisations whose momentum falls: all but the gates'."""
-        norms = (module for module in self.modules() if isinstance(module, nn.BatchNorm1d))
-        return (norm for norm in norms if not isinstance(norm, GateNorm))
+        """The batch normalisations whose momentum falls; a method may leave some out."""
+        return (module for module in self.modules() if isinstance(module, nn.BatchNorm1d))
 
     def setup(self, stage: str) -> None:
         """Make the metrics, for the groups that the protocol reports."""

@@ -8,9 +8,9 @@ from torch.nn import functional as F
 
 from lightning_modules import DPCN, PoseLifter
 from lightning_modules.dpcn.consensus import Consensus
-from lightning_modules.dpcn.group_lifters import GroupLifters
-from lightning_modules.layers.recombine import SplitRecombine
-from lightning_modules.martinez.network import POSE_UNIT
+from lightning_modules.dpcn.network import GroupLifters
+from lightning_modules.layers import POSE_UNIT
+from lightning_modules.srnet.recombine import SplitRecombine
 
 # the coordinates' largest part that is rounding, as in `Consensus`
 _ROUNDING = 1e-6

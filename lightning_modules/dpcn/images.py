@@ -19,7 +19,7 @@ from lightning_modules.dpcn.heatmaps import (
 from lightning_modules.dpcn.hourglass import StackedHourglass, flip_averaged
 from lightning_modules.dpcn.image_augmentation import augment
 from lightning_modules.dpcn.module import DPCN
-from lightning_modules.layers.crops import crop_to_screen, screen_to_crop
+from lightning_modules.layers.images import crop_to_screen, screen_to_crop
 from lightning_modules.selfsup.controls import taken
 from metrics.joint_mean import JointMean
 

@@ -5,16 +5,16 @@ from typing import Any, Literal, get_args
 import torch
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
-from torch import Tensor, nn
+from torch import Tensor
 
 from lightning_modules.dpcn.consensus import Consensus, Norm
-from lightning_modules.dpcn.group_lifters import GroupLifters
 from lightning_modules.dpcn.joint_groups import (
     Scaling,
     check_sizes,
     sample_groups,
     similarity,
 )
+from lightning_modules.dpcn.network import ConsensusNetwork, GroupLifters
 from lightning_modules.lifter import PoseLifter
 
 Aggregation = Literal["consensus", "truth"]
@@ -150,24 +150,3 @@ class DPCN(PoseLifter):
         except ValueError as error:
             raise MisconfigurationException(str(error)) from error
         self.network = ConsensusNetwork(lifters, consensus).to(self.device)
-
-
-class ConsensusNetwork(nn.Module):
-    """Group lifters and their consensus: keypoints (B, J, 2) to joints (B, J, 3).
-
-    Args:
-        lifters: to the groups' poses.
-        consensus: of these.
-    """
-
-    groups: Tensor
-
-    def __init__(self, lifters: GroupLifters, consensus: Consensus) -> None:
-        super().__init__()
-        self.lifters = lifters
-        self.consensus = consensus
-        self.register_buffer("groups", lifters.groups)
-
-    def forward(self, keypoints: Tensor) -> Tensor:
-        """Lift keypoints (B, J, 2) to joints (B, J, 3), in metres, the root at the origin."""
-        return self.consensus(self.lifters(keypoints))

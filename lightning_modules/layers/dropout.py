@@ -1,7 +1,7 @@
-"""Dropout masks from few random bits."""
+"""Dropout from few random bits."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 _LEVELS = 1 << 16
 
@@ -20,3 +20,13 @@ def keep_mask(features: Tensor, p: float) -> Tensor:
     levels = words.random_(-(2**63), None).view(torch.int16)[: features.numel()]
     threshold = round(p * _LEVELS) - _LEVELS // 2
     return torch.ge(levels.view(features.shape), threshold, out=torch.empty_like(features))
+
+
+class QuickDropout(nn.Dropout):
+    """Dropout by `keep_mask`, several times as fast on a CPU as PyTorch's own (`make bench`)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Zero a share p of what there is, in training, and scale the rest up."""
+        if not self.training or self.p == 0:
+            return input
+        return input * keep_mask(input, self.p).div_(1 - self.p)

@@ -2,9 +2,7 @@
 
 from torch import Tensor, nn
 
-# metres; a joint's coordinates spread so far about their means. Weights drawn as He et al. propose
-# put out numbers of order 1, and the paper standardises its poses
-POSE_UNIT = 0.15
+from lightning_modules.layers import POSE_UNIT
 
 
 class MartinezNetwork(nn.Module):

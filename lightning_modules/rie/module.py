@@ -5,8 +5,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from lightning_modules.layers.lifting import temporal_layers
 from lightning_modules.layers.parts import PartActivation
+from lightning_modules.layers.residual_network import temporal_layers
 from lightning_modules.lifter import PoseLifter
 from lightning_modules.rie.encodings import Operator, RelativeEncoding
 from lightning_modules.rie.feature_fusion import FeatureFusionNetwork

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lightning_modules.layers.lifting import temporal_layers
 from lightning_modules.layers.parts import PartActivation, PartLinear
+from lightning_modules.layers.residual_network import temporal_layers
 from lightning_modules.rie.encodings import RelativeEncoding
 
 

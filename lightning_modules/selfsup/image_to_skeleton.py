@@ -8,7 +8,7 @@ networks are.
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.selfsup.skeleton_images import cell_centres
+from lightning_modules.layers.images import cell_centres
 
 Norm = type[nn.BatchNorm2d] | type[nn.InstanceNorm2d]
 

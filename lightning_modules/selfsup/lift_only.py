@@ -8,7 +8,9 @@ from torch import Tensor, nn
 
 from lightning_modules.lifter import MILLIMETRES, PoseLifter
 from lightning_modules.selfsup.controls import Controls
-from lightning_modules.selfsup.lifting_cycle import (
+from lightning_modules.selfsup.depth_network import DepthNetwork
+from lightning_modules.selfsup.pose_flow import PoseFlow
+from lightning_modules.selfsup.reprojection_cycle import (
     DISTANCE,
     bone_loss,
     bone_ratios,
@@ -16,8 +18,6 @@ from lightning_modules.selfsup.lifting_cycle import (
     cycle_losses,
     lift,
 )
-from lightning_modules.selfsup.pose_flow import PoseFlow
-from lightning_modules.selfsup.pose_lifting import ElevationLifter
 
 # ElePose's, of Human3.6M's bones in the order of `Skeleton.bones`
 _LEG, _ARM = (0.5181, 1.7371, 1.7229), (0.5746, 1.0812, 0.9652)
@@ -54,7 +54,7 @@ class LiftOnly(PoseLifter):
         measured_bones: the usual ratios of bones are those of the prior's people in 3D, unpaired
             with anything; Human3.6M's by ElePose otherwise.
         likelihood_weight: of the flow's negative log likelihood of the 2D pose seen from elsewhere.
-        reprojection_weight: of L_2D, see `networks.lifting_cycle.cycle_losses`.
+        reprojection_weight: of L_2D, see `reprojection_cycle.cycle_losses`.
         turned_weight: of L_3D.
         pairs_weight: of L_def.
         bones_weight: of L_bone; ElePose's is 50.
@@ -114,7 +114,7 @@ class LiftOnly(PoseLifter):
             "pairs": pairs_weight,
             "bones": bones_weight,
         }
-        self.lifter = ElevationLifter(len(self.skeleton.joints), width)
+        self.lifter = DepthNetwork(len(self.skeleton.joints), width)
         nn.init.constant_(self.lifter.elevation[-1].bias, first_elevation)  # type: ignore[arg-type]
         self.flow = PoseFlow(len(self.skeleton.joints), bases, flow_blocks, flow_width)
         self.register_buffer("bones", torch.tensor(self.skeleton.bones), persistent=False)

@@ -4,11 +4,11 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional as F
 
-from lightning_modules.layers.crops import crop_to_screen, screen_to_crop
+from lightning_modules.layers.images import crop_to_screen, draw_skeletons, screen_to_crop
 from lightning_modules.lifter import MILLIMETRES
-from lightning_modules.selfsup.as_it_is import as_it_is
 from lightning_modules.selfsup.image_to_skeleton import (
     SkeletonEncoder,
     SkeletonRegressor,
@@ -21,7 +21,6 @@ from lightning_modules.selfsup.patch_discriminator import (
     PatchDiscriminator,
     lsgan_loss,
 )
-from lightning_modules.selfsup.skeleton_images import draw_skeletons
 from metrics import PAMPJPE
 
 # of the gradient's norm, as in KeypointGAN; ElePose's lifter has none
@@ -47,7 +46,7 @@ class SelfSup(LiftOnly):
         image_width: channels of Phi and Omega at full resolution.
         discriminator_width: channels of the discriminator's first layer.
         scales: of the image that the discriminator sees, each half the one before.
-        sigma: of the drawn bones, see `networks.skeleton_images.draw_skeletons`.
+        sigma: of the drawn bones, see `layers.images.draw_skeletons`.
         right_brightness: of the right limbs in drawn skeletons, all others having 1, as all have in
             KeypointGAN. Drawn alike, sides are Omega's guess, or found halfway between.
         pool: skeleton images that the discriminator may meet again.
@@ -163,13 +162,13 @@ class SelfSup(LiftOnly):
         `prior` (B, 1, S, S) shows the batch's unpaired 2D poses.
         """
         drawn = self.encoder(batch["image"])
-        points = as_it_is(self.regressor, drawn)
+        points = _applied_frozen(self.regressor, drawn)
         keypoints = crop_to_screen((points + 1) / 2, batch["crop"])
         lifted = keypoints if self.lifting_moves_joints else keypoints.detach()
         if self.lifts_prior:
             lifted = torch.cat([lifted, batch["prior_keypoints"]])
         terms = self.lifting_terms(self.places(lifted))
-        terms["adversarial"] = lsgan_loss(as_it_is(self.discriminator, drawn), True)
+        terms["adversarial"] = lsgan_loss(_applied_frozen(self.discriminator, drawn), True)
         terms["regressor"] = self.regressor_loss(batch, prior)
         shown = drawn.detach()
         terms["redrawing"] = F.mse_loss(self.draw(self.regressor(shown)), shown)
@@ -248,3 +247,9 @@ class SelfSup(LiftOnly):
             return self.adam(self.flow, self.regressor) if both else super().configure_optimizers()
         generator = (self.encoder, self.regressor, self.lifter, self.painter)
         return [self.adam(*generator), self.adam(self.discriminator)]
+
+
+def _applied_frozen(network: nn.Module, images: Tensor) -> Any:  # noqa: ANN401
+    """The output of a network whose weights get no gradient from it; its input does."""
+    weights = {name: weight.detach() for name, weight in network.named_parameters()}
+    return functional_call(network, weights, images)

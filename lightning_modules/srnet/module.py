@@ -1,15 +1,14 @@
 """SRNet and the networks it is compared with (Zeng et al., ECCV 2020)."""
 
-from typing import Any, Literal, get_args
+from collections.abc import Iterable
+from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from lightning_modules.layers.lifting import Kind, LiftingNetwork, temporal_layers
-from lightning_modules.layers.recombine import Operator
+from lightning_modules.layers.residual_network import temporal_layers
 from lightning_modules.lifter import PoseLifter
-from lightning_modules.srnet.shuffle import shuffle_groups
-
-Network = Literal["fc", "gp", "lf", "es", "sfs", "sr"]
+from lightning_modules.srnet.network import Network, SRNetwork, layer_kinds, shuffle_groups
+from lightning_modules.srnet.recombine import GateNorm, Operator
 
 
 class SRNet(PoseLifter):
@@ -58,7 +57,7 @@ class SRNet(PoseLifter):
         super().__init__(receptive_field=receptive_field, **kwargs)
         if num_layers is None:
             num_layers = temporal_layers(receptive_field) or 6
-        self.network = LiftingNetwork(
+        self.network = SRNetwork(
             layer_kinds(network, num_layers, split),
             shuffle_groups(self.skeleton.parts(groups), shuffled_groups, shuffle_seed),
             width,
@@ -78,39 +77,6 @@ class SRNet(PoseLifter):
         """Overlapping windows have features in common."""
         return self.receptive_field > 1
 
-
-def layer_kinds(network: Network, num_layers: int, split: int | None = None) -> list[Kind]:
-    """The kind of every layer, from input to output (SRNet, Eq. 7 and 8, Sec. 3).
-
-    The paper's own indices contradict each other by one (its Eq. 7 leaves GP's last layer dense);
-    here `split` simply counts layers.
-
-    Args:
-        network: which of the six.
-        num_layers: L.
-        split: of lf and es 0 to L, L // 2 when not given; of sfs an even number, 2 when not given.
-
-    Raises:
-        ValueError: the split is out of range, or given to a network that has none.
-    """
-    uniform: dict[str, Kind] = {"fc": "dense", "gp": "grouped", "sr": "recombined"}
-    if network in uniform:
-        if split is not None:
-            raise ValueError(f"{network} has no split: leave it out, or choose lf, es or sfs.")
-        return [uniform[network]] * num_layers
-    if network not in get_args(Network):
-        raise ValueError(f"There is no network {network!r}: choose {', '.join(get_args(Network))}.")
-    if split is None:
-        split = 2 if network == "sfs" else num_layers // 2
-    if not 0 <= split <= num_layers or (network == "sfs" and (num_layers - split) % 2):
-        raise ValueError(
-            f"{network} cannot have a split of {split} in {num_layers} layers: choose 0 to "
-            f"{num_layers}{', an even number' if network == 'sfs' else ''}."
-        )
-    outer = (num_layers - split) // 2
-    runs: dict[str, list[tuple[Kind, int]]] = {
-        "lf": [("grouped", split), ("dense", num_layers - split)],
-        "es": [("dense", split), ("grouped", num_layers - split)],
-        "sfs": [("grouped", outer), ("dense", split), ("grouped", outer)],
-    }
-    return [kind for kind, count in runs[network] for _ in range(count)]
+    def annealed(self) -> Iterable[nn.Module]:
+        """All normalisations but the gates', whose momentum the released code leaves at 0.1."""
+        return (norm for norm in super().annealed() if not isinstance(norm, GateNorm))

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from lightning_modules.layers.lifting import LiftingNetwork, temporal_layers
+from lightning_modules.layers.residual_network import Dense, ResidualNetwork, temporal_layers
 from lightning_modules.lifter import PoseLifter
 
 
@@ -29,8 +29,8 @@ class TemporalConv(PoseLifter):
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(receptive_field=receptive_field, **kwargs)
-        self.network = LiftingNetwork(
-            ["dense"] * (temporal_layers(receptive_field) or 6),
+        self.network = ResidualNetwork(
+            [Dense] * (temporal_layers(receptive_field) or 6),
             [range(len(self.skeleton.joints))],
             width,
             dropout=dropout,

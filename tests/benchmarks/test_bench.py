@@ -14,7 +14,7 @@ from benchmarks.official_loader import official_batches
 from benchmarks.plain import plain_copy
 from datamodules.loading.windows import PoseWindows
 from datamodules.skeletons import H36M17
-from lightning_modules.layers.lifting import LiftingNetwork
+from lightning_modules.srnet.network import SRNetwork
 
 REF = os.environ.get("POSEPROOF_REF")
 # of VideoPose3D, Pose3D-RIE or SRNet
@@ -65,7 +65,7 @@ def test_ratio_is_other_over_ours_and_scaled(monkeypatch):
 
 def test_plain_loop_has_our_outputs_and_gradients():
     torch.manual_seed(0)
-    ours = _drawn(LiftingNetwork(["recombined"] * 6, H36M17.groups[5], 64))
+    ours = _drawn(SRNetwork(["recombined"] * 6, H36M17.groups[5], 64))
     plain = plain_copy(copy.deepcopy(ours))
     _same(ours, plain, plain_gradients(plain), torch.randn(32, 17, 2), 1e-5)
 
@@ -73,7 +73,7 @@ def test_plain_loop_has_our_outputs_and_gradients():
 @pytest.mark.skipif(REF is None, reason="POSEPROOF_REF is not set to SRNet's released code")
 def test_released_network_is_ours():
     torch.manual_seed(0)
-    theirs, ours = official_network(Path(REF)), LiftingNetwork(["recombined"] * 6, H36M17.groups[5])
+    theirs, ours = official_network(Path(REF)), SRNetwork(["recombined"] * 6, H36M17.groups[5])
     assert sum(p.numel() for p in theirs.parameters()) == 899_029
     assert sum(p.numel() for p in ours.parameters()) == 899_029
     _drawn(ours)

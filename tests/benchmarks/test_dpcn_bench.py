@@ -9,8 +9,8 @@ from benchmarks import data, dpcn, networks, timing
 from benchmarks.plain_dpcn import PlainLifters, compiled, written
 from datamodules.sources.synthetic.source import SyntheticMocap
 from lightning_modules.dpcn.consensus import Consensus
-from lightning_modules.dpcn.group_lifters import GroupLifters
-from lightning_modules.layers.part_activation import PartActivation
+from lightning_modules.dpcn.network import GroupLifters
+from lightning_modules.layers.parts import PartActivation
 
 GROUPS = torch.tensor([[0, 1, 2, 5], [2, 3, 4, 5], [0, 1, 2, 5], [1, 3, 4, 5]])
 

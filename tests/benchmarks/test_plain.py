@@ -13,13 +13,13 @@ from datamodules.loading.windows import PoseWindows
 from datamodules.skeletons import H36M17
 from datamodules.sources.synthetic.source import SyntheticMocap
 from lightning_modules.layers.grouped import GroupedLinear
-from lightning_modules.layers.lifting import LiftingNetwork
+from lightning_modules.srnet.network import SRNetwork
 
 
 @pytest.mark.parametrize("groups", sorted(H36M17.groups))
 def test_the_network_equals_a_loop_over_parts(groups):
     torch.manual_seed(0)
-    ours = LiftingNetwork(["recombined"] * 6, H36M17.groups[groups], 96).double()
+    ours = SRNetwork(["recombined"] * 6, H36M17.groups[groups], 96).double()
     for name, parameter in ours.named_parameters():
         if "context" in name:
             nn.init.normal_(parameter, std=0.1)

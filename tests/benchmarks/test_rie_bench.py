@@ -12,7 +12,7 @@ from benchmarks import rie
 from benchmarks.official import official_rie, recognised
 from benchmarks.plain_rie import PlainFusion
 from datamodules.skeletons import H36M17, SKELETONS
-from lightning_modules.layers.part_activation import PartActivation
+from lightning_modules.layers.parts import PartActivation
 from lightning_modules.rie.encodings import RelativeEncoding
 from lightning_modules.rie.feature_fusion import FeatureFusionNetwork
 

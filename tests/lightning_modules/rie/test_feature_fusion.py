@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from datamodules.skeletons import H36M17, SKELETONS
-from lightning_modules.layers.part_activation import PartActivation
+from lightning_modules.layers.parts import PartActivation
 from lightning_modules.rie.encodings import RelativeEncoding
 from lightning_modules.rie.feature_fusion import FeatureFusionNetwork
 

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from lightning_modules.layers.images import cell_centres, draw_skeletons
 from lightning_modules.selfsup.image_to_skeleton import (
     SkeletonEncoder,
     SkeletonRegressor,
     soft_argmax,
 )
-from lightning_modules.selfsup.skeleton_images import cell_centres, draw_skeletons
 
 # Tables 2 and 3: channels and side of what comes out of every convolution
 ENCODER = [

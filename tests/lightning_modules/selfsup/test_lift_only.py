@@ -8,7 +8,7 @@ from torch import nn
 
 from datamodules import SubjectProtocol, SyntheticMocap, UnpairedProtocol
 from lightning_modules import LiftOnly
-from lightning_modules.selfsup.lifting_cycle import cycle
+from lightning_modules.selfsup.reprojection_cycle import cycle
 from metrics.functional import nmpjpe, pa_mpjpe
 from tests.lightning_modules.dpcn.test_module import fitted
 

@@ -10,8 +10,8 @@ from torch import nn
 from datamodules import SyntheticImages, SyntheticMocap, UnpairedProtocol
 from experiments.runs.random_states import RandomStates
 from lightning_modules import SelfSup
+from lightning_modules.layers.images import draw_skeletons
 from lightning_modules.selfsup.patch_discriminator import lsgan_loss
-from lightning_modules.selfsup.skeleton_images import draw_skeletons
 from metrics.functional import pa_mpjpe
 from tests.lightning_modules.dpcn.test_module import fitted
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lightning_modules import SRNet
-from lightning_modules.srnet.module import layer_kinds
+from lightning_modules.srnet.network import layer_kinds
 
 LETTERS = {"dense": "d", "grouped": "g", "recombined": "r"}
 

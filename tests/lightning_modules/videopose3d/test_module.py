@@ -8,8 +8,10 @@ from torch.nn import functional as F
 from benchmarks.plain import PlainTemporal
 from datamodules.skeletons import H36M17
 from lightning_modules import SRNet, TemporalConv
-from lightning_modules.layers.lifting import LiftingNetwork, QuickDropout, temporal_layers
-from lightning_modules.layers.recombine import SplitRecombine
+from lightning_modules.layers.dropout import QuickDropout
+from lightning_modules.layers.residual_network import temporal_layers
+from lightning_modules.srnet.network import SRNetwork
+from lightning_modules.srnet.recombine import SplitRecombine
 
 KINDS = ["fc", "gp", "lf", "es", "sfs", "sr"]
 
@@ -45,7 +47,7 @@ def drawn(model, seed=0):
 )
 def test_parameter_counts_at_the_papers_width(kind, operator, frames, count):
     kinds = [kind] * temporal_layers(frames)
-    network = LiftingNetwork(kinds, H36M17.groups[5], 1024, operator, receptive_field=frames)
+    network = SRNetwork(kinds, H36M17.groups[5], 1024, operator, receptive_field=frames)
     assert parameters(network) == count
 
 

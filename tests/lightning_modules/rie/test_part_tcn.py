@@ -8,7 +8,7 @@ from torch.autograd import gradcheck
 
 from datamodules.skeletons import H36M17
 from lightning_modules.layers.dropout import keep_mask
-from lightning_modules.layers.part_activation import PartActivation
+from lightning_modules.layers.parts import PartActivation
 from lightning_modules.rie.encodings import RelativeEncoding
 from lightning_modules.rie.part_tcn import PartTCN
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from lightning_modules.selfsup.lifting_cycle import (
+from lightning_modules.selfsup.reprojection_cycle import (
     DISTANCE,
     bone_loss,
     bone_ratios,

@@ -1,11 +1,12 @@
-"""GroupLifters: a lifter for every joint group, all at once (DPCN, Sec. 4.2)."""
+"""DPCN's network: a lifter for every joint group, all at once, and their consensus (Sec. 4, 5)."""
 
 import math
 
 from torch import Tensor, nn
 
+from lightning_modules.dpcn.consensus import Consensus
+from lightning_modules.layers import POSE_UNIT
 from lightning_modules.layers.parts import PartBlocks, PartLinear
-from lightning_modules.martinez.network import POSE_UNIT
 
 
 class GroupLifters(PartBlocks):
@@ -55,3 +56,24 @@ class GroupLifters(PartBlocks):
         """The groups' true poses (B, n_t, n_g, 3) about their centres, of joints (B, J, 3)."""
         own = joints[:, self.groups]
         return own - own.mean(2, keepdim=True)
+
+
+class ConsensusNetwork(nn.Module):
+    """Group lifters and their consensus: keypoints (B, J, 2) to joints (B, J, 3).
+
+    Args:
+        lifters: to the groups' poses.
+        consensus: of these.
+    """
+
+    groups: Tensor
+
+    def __init__(self, lifters: GroupLifters, consensus: Consensus) -> None:
+        super().__init__()
+        self.lifters = lifters
+        self.consensus = consensus
+        self.register_buffer("groups", lifters.groups)
+
+    def forward(self, keypoints: Tensor) -> Tensor:
+        """Lift keypoints (B, J, 2) to joints (B, J, 3), in metres, the root at the origin."""
+        return self.consensus(self.lifters(keypoints))

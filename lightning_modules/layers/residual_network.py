@@ -1,17 +1,17 @@
-"""LiftingNetwork: one residual graph, whose layers are dense, grouped or recombined."""
+"""ResidualNetwork: one residual graph over a pose or a window, of dense or grouped layers."""
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.layers.dropout import keep_mask
-from lightning_modules.layers.grouped import GroupedLinear, share
-from lightning_modules.layers.recombine import Operator, SplitRecombine
+from lightning_modules.layers.dropout import QuickDropout
+from lightning_modules.layers.grouped import share
 
-Kind = Literal["dense", "grouped", "recombined"]
+# makes a layer from the body parts' input and output widths and the keyword `taps`: `Dense`,
+# `GroupedLinear` or a paper's own
+Layer = Callable[..., nn.Module]
 
 
 def temporal_layers(receptive_field: int) -> int:
@@ -29,25 +29,24 @@ def temporal_layers(receptive_field: int) -> int:
     return 2 * power
 
 
-class QuickDropout(nn.Dropout):
-    """Dropout by `keep_mask`: PyTorch's own takes several times as long (`make bench`)."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Zero a share p of what there is, in training, and scale the rest up."""
-        if not self.training or self.p == 0:
-            return input
-        return input * keep_mask(input, self.p).div_(1 - self.p)
-
-
 class Dense(nn.Linear):
-    """A linear map of (B, taps, C), or of (B, C), to (B, out)."""
+    """A linear map without bias of all body parts' channels at once.
+
+    Args:
+        in_widths: channels of each part of the input.
+        out_widths: channels of each part of the output.
+        taps: frames that the map takes at once; widths are of one.
+    """
+
+    def __init__(self, in_widths: Sequence[int], out_widths: Sequence[int], taps: int = 1) -> None:
+        super().__init__(taps * sum(in_widths), sum(out_widths), bias=False)
 
     def forward(self, input: Tensor) -> Tensor:
-        """Map all taps' channels at once."""
+        """Map (B, taps, sum of in_widths), or without taps for one, to (B, sum of out_widths)."""
         return super().forward(input.flatten(1))
 
 
-class LiftingNetwork(nn.Module):
+class ResidualNetwork(nn.Module):
     """Lifts one frame of 2D keypoints to 3D, or a window to its middle frame's (SRNet, Fig. 3).
 
     An input layer, residual blocks of two layers, an output layer. Hidden layers are linear, batch
@@ -60,16 +59,14 @@ class LiftingNetwork(nn.Module):
     adds its input's middle frame of every three, or the last when causal.
 
     Args:
-        kinds: of the layers, from input to output; an even number, at least 4, for one frame, and
-            `temporal_layers` of them for more.
+        layers: makers of the layers, from input to output; an even number, at least 4, for one
+            frame, and `temporal_layers` of them for more.
         groups: joints of each body part, the root first.
-        width: hidden channels, shared out over the parts.
-        operator: of recombined layers.
-        context: H of recombined layers, channels or a fraction.
-        dropout: probability.
-        receptive_field: T, a power of 3.
-        causal: a window's own frame is its last, not its middle.
-        slope: of the activation below zero: LeakyReLU's 0.01, or 0 for ReLU.
+        width: hidden channels, shared out over the body parts.
+        dropout: probability of dropping a hidden value.
+        receptive_field: T, frames of a window, a power of 3.
+        causal: whether a window's own frame is its last, not its middle.
+        slope: slope of the activation below zero: LeakyReLU's 0.01, or 0 for ReLU.
 
     Raises:
         ValueError: a number of layers that does not go with the frames, or no power of 3.
@@ -80,11 +77,9 @@ class LiftingNetwork(nn.Module):
 
     def __init__(
         self,
-        kinds: Sequence[Kind],
+        layers: Sequence[Layer],
         groups: Sequence[Sequence[int]],
         width: int = 1024,
-        operator: Operator = "multiply",
-        context: int | float = 1,
         dropout: float = 0.0,
         receptive_field: int = 1,
         causal: bool = False,
@@ -92,11 +87,11 @@ class LiftingNetwork(nn.Module):
     ) -> None:
         super().__init__()
         needed = temporal_layers(receptive_field)
-        if not needed and (len(kinds) < 4 or len(kinds) % 2):
-            raise ValueError(f"A network has 4, 6, 8, … layers, not {len(kinds)}.")
-        if needed and len(kinds) != needed:
+        if not needed and (len(layers) < 4 or len(layers) % 2):
+            raise ValueError(f"A network has 4, 6, 8, … layers, not {len(layers)}.")
+        if needed and len(layers) != needed:
             raise ValueError(
-                f"A network over {receptive_field} frames has {needed} layers, not {len(kinds)}."
+                f"A network over {receptive_field} frames has {needed} layers, not {len(layers)}."
             )
         self.taps = 3 if needed else 1
         self.current = 2 if causal else 1
@@ -106,35 +101,28 @@ class LiftingNetwork(nn.Module):
         outputs = share(3 * sum(sizes) + 1, sizes)
         num_joints = 1 + sum(size - 1 for size in sizes)
 
-        def layer(kind: Kind, ins: Sequence[int], outs: Sequence[int], taps: int) -> nn.Module:
-            if kind == "grouped":
-                return GroupedLinear(ins, outs, taps=taps)
-            if kind == "recombined":
-                return SplitRecombine(ins, outs, operator, context, taps)
-            return Dense(taps * sum(ins), sum(outs), bias=False)
-
-        def hidden_layer(kind: Kind, ins: Sequence[int], taps: int) -> nn.Sequential:
+        def hidden_layer(layer: Layer, ins: Sequence[int], taps: int) -> nn.Sequential:
             norm, act = nn.BatchNorm1d(width), nn.LeakyReLU(slope, inplace=True)
-            return nn.Sequential(layer(kind, ins, hidden, taps), norm, act, QuickDropout(dropout))
+            return nn.Sequential(layer(ins, hidden, taps=taps), norm, act, QuickDropout(dropout))
 
         self.input = hidden_layer(
-            kinds[0],
-            [2 * size for size in sizes] if kinds[0] != "dense" else [2 * num_joints],
+            layers[0],
+            [2 * num_joints] if layers[0] is Dense else [2 * size for size in sizes],
             self.taps,
         )
         self.blocks = nn.ModuleList(
             nn.Sequential(hidden_layer(first, hidden, self.taps), hidden_layer(second, hidden, 1))
-            for first, second in zip(kinds[1:-1:2], kinds[2:-1:2], strict=True)
+            for first, second in zip(layers[1:-1:2], layers[2:-1:2], strict=True)
         )
-        if kinds[-1] == "dense":
+        if layers[-1] is Dense:
             self.output: nn.Module = nn.Linear(width, 3 * num_joints)
         else:
-            self.output = layer(kinds[-1], hidden, outputs, 1)
+            self.output = layers[-1](hidden, outputs, taps=1)
         everything = torch.arange(num_joints)
         flat = torch.tensor([joint for group in groups for joint in group])
-        self.register_buffer("taken", everything if kinds[0] == "dense" else flat, persistent=False)
+        self.register_buffer("taken", everything if layers[0] is Dense else flat, persistent=False)
         self.register_buffer(
-            "given", everything if kinds[-1] == "dense" else _first_places(flat), persistent=False
+            "given", everything if layers[-1] is Dense else _first_places(flat), persistent=False
         )
 
     def forward(self, keypoints: Tensor) -> Tensor:

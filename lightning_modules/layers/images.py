@@ -1,4 +1,4 @@
-"""Skeleton images: 2D poses drawn as soft lines (KeypointGAN, Jakab et al., CVPR 2020)."""
+"""Points in images: in crops, in the whole image, and drawn as skeleton images."""
 
 import torch
 from torch import Tensor
@@ -7,6 +7,24 @@ from torch import Tensor
 ON_BONE = 1e-6
 # squared length that is added to every bone's: one of no length is drawn as a point
 TINY = 1e-12
+
+
+def crop_to_screen(places: Tensor, crop: Tensor) -> Tensor:
+    """Turn places in crops into places in images; differentiable.
+
+    Args:
+        places: (B, J, 2) in [0, 1]^2 of the crop, between the outer edges of its pixels.
+        crop: (B, 3): x and y of the crop's centre and its side, in [-1, 1] by image width.
+
+    Returns:
+        (B, J, 2) in [-1, 1] by image width.
+    """
+    return crop[:, None, :2] + (places - 0.5) * crop[:, None, 2:]
+
+
+def screen_to_crop(places: Tensor, crop: Tensor) -> Tensor:
+    """Turn places in images into places in crops; the inverse of `crop_to_screen`."""
+    return (places - crop[:, None, :2]) / crop[:, None, 2:] + 0.5
 
 
 def cell_centres(count: int, like: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_modules.dpcn.group_lifters import GroupLifters
+from lightning_modules.dpcn.network import GroupLifters
 from lightning_modules.martinez.network import MartinezNetwork
 
 GROUPS = torch.tensor([[0, 1, 2, 5], [2, 3, 4, 5], [0, 1, 2, 5]])

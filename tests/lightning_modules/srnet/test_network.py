@@ -6,10 +6,9 @@ from torch import nn
 
 from datamodules.skeletons import H36M17
 from lightning_modules.layers.grouped import share
-from lightning_modules.layers.lifting import LiftingNetwork
-from lightning_modules.layers.recombine import SplitRecombine
 from lightning_modules.martinez.network import MartinezNetwork
-from lightning_modules.srnet.shuffle import shuffle_groups
+from lightning_modules.srnet.network import SRNetwork, shuffle_groups
+from lightning_modules.srnet.recombine import SplitRecombine
 
 FIVE = H36M17.groups[5]
 
@@ -37,7 +36,7 @@ def parameters(module: nn.Module) -> int:
     ],
 )
 def test_parameter_counts_at_the_papers_width(kind, layers, groups, operator, count):
-    network = LiftingNetwork([kind] * layers, H36M17.groups[groups], 1024, operator)
+    network = SRNetwork([kind] * layers, H36M17.groups[groups], 1024, operator)
     assert parameters(network) == count
 
 
@@ -47,7 +46,7 @@ def test_mixed_networks_add_up_layer_by_layer():
     for split in range(7):
         kinds = ["grouped"] * split + ["dense"] * (6 - split)
         layers = sum(grouped[:split]) + sum(dense[split:])
-        assert parameters(LiftingNetwork(kinds, FIVE)) == layers + 5 * 2 * 1024
+        assert parameters(SRNetwork(kinds, FIVE)) == layers + 5 * 2 * 1024
 
 
 def test_martinez_has_4_29_million_parameters():
@@ -74,7 +73,7 @@ def test_widths_of_the_released_code():
 def test_a_joint_of_a_grouped_network_depends_on_its_part_and_the_root_alone(groups, shuffled):
     parts = shuffle_groups(H36M17.groups[groups], shuffled, seed=3)
     torch.manual_seed(0)
-    network = LiftingNetwork(["grouped"] * 6, parts, 96).eval()
+    network = SRNetwork(["grouped"] * 6, parts, 96).eval()
     keypoints = torch.randn(1, 17, 2, requires_grad=True)
     output = network(keypoints)
     for part in parts:
@@ -122,14 +121,53 @@ def test_gates_start_half_open():
 @pytest.mark.parametrize("layers", [2, 3, 5])
 def test_a_network_without_whole_blocks_is_refused(layers):
     with pytest.raises(ValueError, match="layers"):
-        LiftingNetwork(["dense"] * layers, FIVE)
+        SRNetwork(["dense"] * layers, FIVE)
 
 
 @pytest.mark.parametrize("frames", [1, 27])
 @pytest.mark.parametrize(("operator", "context"), [("multiply", 1), ("add", 1), ("concat", 2)])
 def test_no_frames_give_no_poses(operator, context, frames):
     """A rank's last evaluation batch may be empty."""
-    network = LiftingNetwork(
+    network = SRNetwork(
         ["recombined"] * 6, H36M17.groups[5], 64, operator, context, receptive_field=frames
     )
     assert network.eval()(torch.rand(0, frames, 17, 2)).shape == (0, 17, 3)
+
+
+numbers = pytest.mark.parametrize("number", H36M17.groups)
+
+
+@numbers
+@pytest.mark.parametrize("seed", range(3))
+def test_shuffling_keeps_sizes_the_root_and_the_parts_left_alone(number, seed):
+    groups = H36M17.groups[number]
+    for count in range(2, number + 1):
+        shuffled = shuffle_groups(groups, count, seed)
+        assert [len(group) for group in shuffled] == [len(group) for group in groups]
+        assert all(group[0] == 0 for group in shuffled)
+        assert shuffled[count:] == groups[count:]
+        moved = sorted(joint for group in shuffled[:count] for joint in group[1:])
+        assert moved == sorted(joint for group in groups[:count] for joint in group[1:])
+
+
+def test_shuffling_depends_on_the_seed_alone_and_mixes_the_parts():
+    groups = H36M17.groups[5]
+    outcomes = [shuffle_groups(groups, 5, seed) for seed in range(20)]
+    assert outcomes == [shuffle_groups(groups, 5, seed) for seed in range(20)]
+    assert len(set(outcomes)) == 20
+    assert all(
+        {frozenset(group) for group in groups} != {frozenset(group) for group in outcome}
+        for outcome in outcomes
+    )
+    assert all(type(joint) is int for group in outcomes[0] for joint in group)
+
+
+@numbers
+def test_shuffling_none_changes_nothing(number):
+    assert shuffle_groups(H36M17.groups[number], 0, 3) == H36M17.groups[number]
+
+
+@pytest.mark.parametrize("count", [-1, 1, 6])
+def test_counts_that_cannot_be_shuffled_are_refused(count):
+    with pytest.raises(ValueError, match=f"{count} of 5 groups cannot be shuffled"):
+        shuffle_groups(H36M17.groups[5], count, 0)

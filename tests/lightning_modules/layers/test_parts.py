@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from lightning_modules.layers.dropout import keep_mask
-from lightning_modules.layers.part_activation import PartActivation
+from lightning_modules.layers.parts import PartActivation
 
 
 def drawn(dropout, parts=3, width=4):

@@ -1,4 +1,4 @@
-"""The renderer against NumPy, pixel by pixel, and its gradients against other ways to them."""
+"""Skeleton images against NumPy, pixel by pixel, their gradients in other ways, and crops."""
 
 from itertools import product
 
@@ -9,7 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datamodules.skeletons import H36M17
-from lightning_modules.selfsup.skeleton_images import cell_centres, draw_skeletons
+from lightning_modules.layers.images import (
+    cell_centres,
+    crop_to_screen,
+    draw_skeletons,
+    screen_to_crop,
+)
 
 BONES = torch.tensor(H36M17.bones)
 
@@ -115,3 +120,22 @@ def test_a_bone_is_as_bright_as_told():
     shaded = draw_skeletons(points, bones, 16, brightness=torch.tensor([1.0, 0.25]))
     torch.testing.assert_close(shaded[..., :8], plain[..., :8])
     torch.testing.assert_close(shaded[..., 8:] + 1, (plain[..., 8:] + 1) / 4)
+
+
+def test_a_crop_s_corners_and_centre():
+    crop = torch.tensor([[0.2, -0.1, 0.5], [-0.4, 0.3, 1.0]], dtype=torch.float64)
+    corners = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.5, 0.5]], dtype=torch.float64)
+    expected = torch.tensor(
+        [[[-0.05, -0.35], [0.45, -0.35], [0.2, -0.1]], [[-0.9, -0.2], [0.1, -0.2], [-0.4, 0.3]]],
+        dtype=torch.float64,
+    )
+    places = corners.expand(2, 3, 2)
+    torch.testing.assert_close(crop_to_screen(places, crop), expected)
+    torch.testing.assert_close(screen_to_crop(expected, crop), places)
+
+
+def test_crops_pass_gradients_on():
+    crop = torch.rand(4, 3, dtype=torch.float64) + 0.2
+    places = torch.rand(4, 5, 2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(crop_to_screen, (places, crop))
+    assert torch.autograd.gradcheck(screen_to_crop, (places, crop))

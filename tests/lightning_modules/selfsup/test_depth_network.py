@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn.functional import leaky_relu
 
-from lightning_modules.selfsup.pose_lifting import ElevationLifter
+from lightning_modules.selfsup.depth_network import DepthNetwork
 
 WIDE = 1_049_600
 
@@ -16,7 +16,7 @@ def count(network):
 
 def test_lambda_is_as_table_4_has_it():
     with torch.device("meta"):
-        network = ElevationLifter()
+        network = DepthNetwork()
         depth, elevation = network(torch.rand(3, 17, 2))
     counts = [count(module) for module in network.modules() if isinstance(module, nn.Linear)]
     assert counts == [35_840, *[WIDE] * 6, 17_425, *[WIDE] * 4, 1_025]
@@ -26,7 +26,7 @@ def test_lambda_is_as_table_4_has_it():
 
 def test_it_computes_what_it_says():
     torch.manual_seed(0)
-    network = ElevationLifter(joints=3, width=8)
+    network = DepthNetwork(joints=3, width=8)
     points = torch.randn(4, 3, 2)
     layers = [module for module in network.modules() if isinstance(module, nn.Linear)]
 
@@ -43,14 +43,14 @@ def test_it_computes_what_it_says():
 @pytest.mark.parametrize(("output", "other"), [(0, "elevation"), (1, "depth")])
 def test_each_output_has_blocks_of_its_own(output, other):
     torch.manual_seed(0)
-    network = ElevationLifter(joints=3, width=8)
+    network = DepthNetwork(joints=3, width=8)
     network(torch.randn(4, 3, 2))[output].square().sum().backward()
     used = {name for name, weight in network.named_parameters() if weight.grad is not None}
     assert used == {name for name, _ in network.named_parameters() if not name.startswith(other)}
 
 
 def test_outputs_below_zero_are_not_shrunk():
-    network = ElevationLifter(joints=3, width=8)
+    network = DepthNetwork(joints=3, width=8)
     for branch in (network.depth, network.elevation):
         nn.init.zeros_(branch[-1].weight)
         nn.init.constant_(branch[-1].bias, -2.0)
@@ -59,5 +59,5 @@ def test_outputs_below_zero_are_not_shrunk():
 
 
 def test_no_poses_give_no_depths():
-    depth, elevation = ElevationLifter(joints=3, width=8)(torch.rand(0, 3, 2))
+    depth, elevation = DepthNetwork(joints=3, width=8)(torch.rand(0, 3, 2))
     assert depth.shape == (0, 3) and elevation.shape == (0,)

@@ -22,7 +22,7 @@ class Block(nn.Module):
         return self.act(features + self.body(features))
 
 
-class ElevationLifter(nn.Module):
+class DepthNetwork(nn.Module):
     """Lambda: estimates every joint's depth and the elevation that a pose is seen from (Table 4).
 
     Sosa & Hogg (2023), supplement. The table lists linear layers one after the other; how they hang
