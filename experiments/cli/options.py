@@ -6,20 +6,12 @@ from typing import Any
 
 import yaml
 
+from datamodules.sources.registry import data_options
 from experiments.config.setting import CROSS_DATASET, QUICK, SMOKE, Setting
 from experiments.config.table_checks import read_yaml
 from experiments.config.tables import CONFIGS
 from poseproof.errors import DataError
 
-# what a source needs to be told
-SOURCES = {
-    "synthetic": (),
-    "npz": ("root", "name"),
-    "cmu": ("root",),
-    "h36m": ("root",),
-    "humaneva": ("root",),
-    "3dhp": ("root",),
-}
 PRESETS = (QUICK, "paper", SMOKE)
 # of every take of generated motion under the smoke preset; the first has a picture
 SMOKE_FRAMES = 10
@@ -27,7 +19,7 @@ SMOKE_FRAMES = 10
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add them to a command."""
-    known = ", ".join(SOURCES)
+    known = ", ".join(data_options())
     parser.add_argument("--data", type=_data, default="synthetic", help=f"{known}, or your YAML")
     parser.add_argument("--root", help="folder of the data; not for synthetic")
     parser.add_argument("--name", help="the data set's name in its file names; for npz")
@@ -73,7 +65,7 @@ def _source(
     given = {}
     for key in ("root", "name"):
         value = getattr(options, prefix + key)
-        if (value is None) == (key in SOURCES.get(data, ())):
+        if (value is None) == (key in data_options().get(data, ())):
             must = "must be given" if value is None else "is not needed"
             parser.error(f"--{(prefix + key).replace('_', '-')} {must} for {data}")
         if value is not None:
@@ -92,8 +84,8 @@ def _data(text: str) -> str:
             lacking = f"{text} lacks data.init_args.source.class_path: see docs/adding/data_set.md"
             raise argparse.ArgumentTypeError(lacking) from error
         return str(Path(text).resolve().with_suffix(""))
-    if text not in SOURCES:
-        known = ", ".join(SOURCES)
+    if text not in data_options():
+        known = ", ".join(data_options())
         raise argparse.ArgumentTypeError(f"{text} is none of {known}, and no YAML file that exists")
     return text
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from datamodules.__main__ import main
-from datamodules.inventory import KNOWN, files_of, take_stock
+from datamodules.inventory import files_of, take_stock
+from datamodules.sources.registry import formats
 from tests.datamodules.image_writers import write_human36m_images, write_mpii
 from tests.datamodules.sources import conftest as writers
 from tests.datamodules.sources.cmu.test_source import amc_text, angles_of, asf_text
@@ -14,7 +15,7 @@ from tests.datamodules.sources.cmu.test_source import amc_text, angles_of, asf_t
 
 @pytest.fixture
 def check(capsys, monkeypatch):
-    """Runs the command; its exit code and its words with single spaces."""
+    """Runs the command; its exit code and its output with single spaces."""
     monkeypatch.setenv("COLUMNS", "300")
 
     def run(folder):
@@ -24,25 +25,28 @@ def check(capsys, monkeypatch):
     return run
 
 
-def without(said, *names):
-    """The sentences on data sets that are not there."""
-    for name in KNOWN:
-        assert (f"{name} not here; {KNOWN[name]}" in said) == (name in names)
+AVAILABLE = {format.title: format.available for format in formats() if format.find}
+
+
+def lacks(output, *names):
+    """Whether exactly these data sets are output to be absent, each with where it is available."""
+    for name, available in AVAILABLE.items():
+        assert (f"{name} not found; {available}" in output) == (name in names)
 
 
 def test_human36m_with_its_ground_truth(check, human36m_files):
     folder = human36m_files.write()
-    code, said = check(folder)
+    code, output = check(folder)
     assert code == 0
-    assert f"Human3.6M in {folder}" in said
-    assert "there data_3d_h36m.npz, data_2d_h36m_gt.npz gt 2D can be read" in said
-    assert "missing" not in said
+    assert f"Human3.6M in {folder}" in output
+    assert "found data_3d_h36m.npz, data_2d_h36m_gt.npz gt 2D can be read" in output
+    assert "missing" not in output
     cameras = "cameras 54138969, 55011271, 58860488, 60457274"
-    assert f"{4 * (7 * 63 - 20):,} frames, 80 sequences at 50 fps, {cameras}, 17 joints" in said
-    assert "7 subjects: train on S1, S5, S6, S7, S8; test on S9, S11" in said
-    assert "2 actions: Directions, WalkDog" in said
-    assert f"to use it make reproduce DATA=h36m H36M={folder}" in said
-    without(said, "HumanEva", "MPI-INF-3DHP", "MPII", "CMU", "PoseNpz")
+    assert f"{4 * (7 * 63 - 20):,} frames, 80 sequences at 50 fps, {cameras}, 17 joints" in output
+    assert "7 subjects: train on S1, S5, S6, S7, S8; test on S9, S11" in output
+    assert "2 actions: Directions, WalkDog" in output
+    assert f"use make reproduce DATA=h36m H36M={folder}" in output
+    lacks(output, "HumanEva", "MPI-INF-3DHP", "MPII", "CMU", "PoseNpz")
 
 
 def test_human36m_with_other_2d_says_how_to_choose_it(check, human36m_files):
@@ -55,33 +59,33 @@ def test_human36m_with_other_2d_says_how_to_choose_it(check, human36m_files):
         for take in takes:
             takes[take] = detected.pop(0)
     human36m_files.names = ("data_3d_h36m.npz", "data_2d_h36m_cpn_ft_h36m_dbb.npz")
-    code, said = check(human36m_files.write())
+    code, output = check(human36m_files.write())
     assert code == 0
-    assert "cpn_ft_h36m_dbb 2D can be read" in said
-    assert "17 joints, a score of each keypoint" in said
-    assert "source.init_args.keypoints cpn_ft_h36m_dbb" in said
-    assert "make reproduce" not in said
+    assert "cpn_ft_h36m_dbb 2D can be read" in output
+    assert "17 joints, a score for each keypoint" in output
+    assert "source.init_args.keypoints cpn_ft_h36m_dbb" in output
+    assert "make reproduce" not in output
 
 
-def test_a_missing_file_is_told_with_where_it_is_to_be_had(check, human36m_files):
+def test_a_missing_file_is_named_with_where_it_is_available(check, human36m_files):
     folder = human36m_files.write()
     (human36m_files.folder / "data_3d_h36m.npz").unlink()
-    code, said = check(folder)
+    code, output = check(folder)
     assert code == 1
-    assert f"missing data_3d_h36m.npz to be had {KNOWN['Human3.6M']}" in said
-    assert "data_3d_h36m.npz is not there" in said
-    assert "to use it" not in said
+    assert f"missing data_3d_h36m.npz available {AVAILABLE['Human3.6M']}" in output
+    assert "data_3d_h36m.npz is not there" in output
+    assert " use make" not in output
 
 
-def test_poses_alone_want_keypoints(check, human36m_files):
+def test_poses_without_keypoints_lack_a_file(check, human36m_files):
     human36m_files.write()
     (human36m_files.folder / "data_2d_h36m_gt.npz").unlink()
-    code, said = check(human36m_files.folder)
+    code, output = check(human36m_files.folder)
     assert code == 1
-    assert "missing data_2d_h36m_gt.npz" in said
+    assert "missing data_2d_h36m_gt.npz" in output
 
 
-def test_what_is_wrong_is_told_beside_what_is_right(check, pose_npz_files, tmp_path):
+def test_what_is_wrong_is_listed_after_what_can_be_read(check, pose_npz_files, tmp_path):
     good, bad = tmp_path / "good", tmp_path / "bad data"
     for folder in (good, bad):
         folder.mkdir()
@@ -90,12 +94,12 @@ def test_what_is_wrong_is_told_beside_what_is_right(check, pose_npz_files, tmp_p
             pose_npz_files.three["positions_3d"]["B"]["Sitting"] *= 1000
         pose_npz_files.write()
     assert check(good)[0] == 0
-    code, said = check(tmp_path)
+    code, output = check(tmp_path)
     assert code == 1
-    assert f"make reproduce DATA=npz NPZ={good} NAME=own" in said
-    assert f"PoseNpz own in {bad}" in said
-    assert "a person reaches" in said
-    assert f"NPZ='{bad}'" not in said
+    assert f"make reproduce DATA=npz NPZ={good} NAME=own" in output
+    assert f"PoseNpz own in {bad}" in output
+    assert "a person reaches" in output
+    assert f"NPZ='{bad}'" not in output
 
 
 def test_a_folder_with_a_blank_is_quoted(check, pose_npz_files, tmp_path):
@@ -106,38 +110,38 @@ def test_a_folder_with_a_blank_is_quoted(check, pose_npz_files, tmp_path):
 
 
 def test_humaneva(check, tmp_path):
-    code, said = check(writers.humaneva(tmp_path, frames=4).write())
+    code, output = check(writers.humaneva(tmp_path, frames=4).write())
     assert code == 0
-    assert f"make reproduce DATA=humaneva HUMANEVA={tmp_path}" in said
-    assert "at 60 fps" in said
-    assert "15 joints" in said
+    assert f"make reproduce DATA=humaneva HUMANEVA={tmp_path}" in output
+    assert "at 60 fps" in output
+    assert "15 joints" in output
     people = "Box S1, Box S2, Box S3, Jog S1, Jog S2, Jog S3, Walking S1, Walking S2, Walking S3"
-    assert f"9 actions: {people}" in said
+    assert f"9 actions: {people}" in output
 
 
 def test_3dhp_test_set_as_official_files(check, tmp_path):
     annotated = writers.annotated_tests(10)
     writers.write_tests(tmp_path / "mpi_inf_3dhp_test_set", annotated)
-    code, said = check(tmp_path)
+    code, output = check(tmp_path)
     assert code == 0
-    assert f"make reproduce DATA=3dhp MPI3DHP={tmp_path}" in said
+    assert f"make reproduce DATA=3dhp MPI3DHP={tmp_path}" in output
     frames = sum(10 + n for n in range(6))
     judged = sum(int(a.valid.sum()) for a in annotated.values())
-    assert f"{frames} frames, {judged} of them to be tested on, 6 sequences" in said
+    assert f"{frames} frames, {judged} of them valid for testing, 6 sequences" in output
     shutil.rmtree(tmp_path / "mpi_inf_3dhp_test_set/TS4")
-    code, said = check(tmp_path)
+    code, output = check(tmp_path)
     assert code == 1
-    assert "missing mpi_inf_3dhp_test_set/TS4/annot_data.mat" in said
-    assert "lacks TS4" in said
+    assert "missing mpi_inf_3dhp_test_set/TS4/annot_data.mat" in output
+    assert "lacks TS4" in output
 
 
 def test_3dhp_as_npz_files(check, tmp_path):
     writers.write_tests_npz(tmp_path, writers.annotated_tests(10))
     writers.write_training_npz(tmp_path, writers.annotated_training(3))
-    code, said = check(tmp_path)
+    code, output = check(tmp_path)
     assert code == 0
-    assert "there data_test_3dhp.npz, data_train_3dhp.npz" in said
-    assert "source.init_args.split train" in said
+    assert "found data_test_3dhp.npz, data_train_3dhp.npz" in output
+    assert "source.init_args.split train" in output
 
 
 def test_cmu(check, tmp_path):
@@ -146,70 +150,73 @@ def test_cmu(check, tmp_path):
         home.mkdir(parents=True)
         (home / f"{subject}.asf").write_text(asf_text())
         (home / f"{subject}_01.amc").write_text(amc_text(angles_of(int(subject))))
-    code, said = check(tmp_path)
+    code, output = check(tmp_path)
     assert code == 0
-    assert said.count(f"CMU in {tmp_path}") == 1
-    assert f"make reproduce DATA=cmu CMU={tmp_path}" in said
-    assert "3 subjects: train on S01; test on S02, S03" in said
+    assert output.count(f"CMU in {tmp_path}") == 1
+    assert f"make reproduce DATA=cmu CMU={tmp_path}" in output
+    assert "3 subjects: train on S01; test on S02, S03" in output
     (tmp_path / "subjects/02/02.asf").unlink()
-    code, said = check(tmp_path)
+    code, output = check(tmp_path)
     assert code == 1
-    assert "missing subjects/02/02.asf" in said
-    assert "02.asf is missing" in said
+    assert "missing subjects/02/02.asf" in output
+    assert "02.asf is missing" in output
 
 
 def test_mpii(check, tmp_path):
     write_mpii(tmp_path)
-    code, said = check(tmp_path)
+    code, output = check(tmp_path)
     assert code == 0
-    assert "there annot/train.json, annot/valid.json 2D truth can be read" in said
-    assert "a score of each keypoint, an image of each, no 3D truth" in said
-    assert f"sources/mpii.yaml … --data.init_args.source.init_args.root {tmp_path}" in said
+    assert "found annot/train.json, annot/valid.json 2D truth can be read" in output
+    assert "a score for each keypoint, an image for each frame, no 3D truth" in output
+    assert f"sources/mpii.yaml … --data.init_args.source.init_args.root {tmp_path}" in output
     (tmp_path / "images/000000003.jpg").unlink()
-    code, said = check(tmp_path)
+    code, output = check(tmp_path)
     assert code == 1
-    assert "000000003.jpg cannot be read" in said
+    assert "000000003.jpg cannot be read" in output
 
 
 def test_human36m_with_its_images(check, human36m_files, tmp_path):
     write_human36m_images(human36m_files, tmp_path / "images", stride=50)
-    code, said = check(tmp_path)
+    code, output = check(tmp_path)
     assert code == 0
-    assert "images can be read 56 frames, 56 sequences at 1 fps" in said
-    assert f"source.init_args.images {tmp_path}/images" in said
+    assert "images can be read 56 frames, 56 sequences at 1 fps" in output
+    assert f"source.init_args.images {tmp_path}/images" in output
     (image,) = (tmp_path / "images/s_11_act_15_subact_02_ca_04").iterdir()
     image.unlink()
-    code, said = check(tmp_path)
+    code, output = check(tmp_path)
     assert code == 1
-    assert "gt 2D can be read" in said
-    assert f"{image} is not there" in said
+    assert "gt 2D can be read" in output
+    assert f"{image} is not there" in output
 
 
 def test_nothing_to_use(check, tmp_path):
-    code, said = check(tmp_path)
+    code, output = check(tmp_path)
     assert code == 1
-    without(said, *KNOWN)
-    code, said = check(tmp_path / "nowhere")
+    lacks(output, *AVAILABLE)
+    code, output = check(tmp_path / "nowhere")
     assert code == 1
-    assert "nowhere is no folder that can be read" in said
+    assert "nowhere is not a folder that can be read" in output
 
 
 def test_names_of_files_are_printed_as_they_are(check, tmp_path):
     (tmp_path / "data_3d_[bold].npz").write_bytes(b"")
-    code, said = check(tmp_path)
+    code, output = check(tmp_path)
     assert code == 1
-    assert "data_3d_[bold].npz is damaged" in said or "data_2d_[bold]_gt.npz is not there" in said
+    assert (
+        "data_3d_[bold].npz is damaged" in output or "data_2d_[bold]_gt.npz is not there" in output
+    )
 
 
 def test_folders_in_the_folder_are_searched_and_no_deeper(tmp_path, pose_npz_files):
     pose_npz_files.folder = tmp_path / "one" / "two"
     pose_npz_files.folder.mkdir(parents=True)
     pose_npz_files.write()
-    assert [*take_stock(tmp_path)] == []
+    assert list(take_stock(tmp_path)) == []
     for folder in (tmp_path / "one", pose_npz_files.folder):
-        [holding] = take_stock(folder)
-        assert holding.home == pose_npz_files.folder
-        assert files_of(holding) == (["data_3d_own.npz", "data_2d_own_gt.npz"], [])
+        [(format, data_set)] = take_stock(folder)
+        assert (format.data, data_set.name) == ("npz", "PoseNpz own")
+        assert data_set.folder == pose_npz_files.folder
+        assert files_of(data_set) == (["data_3d_own.npz", "data_2d_own_gt.npz"], [])
 
 
 def test_folders_that_cannot_be_read_are_passed_by(tmp_path, pose_npz_files, monkeypatch, check):
@@ -219,7 +226,7 @@ def test_folders_that_cannot_be_read_are_passed_by(tmp_path, pose_npz_files, mon
         pose_npz_files.write()
     # as root, who runs tests in a container, may read all
     monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path / "lost+found")
-    assert [holding.home.name for holding in take_stock(tmp_path)] == ["data"]
-    code, said = check(tmp_path / "lost+found")
+    assert [data_set.folder.name for _, data_set in take_stock(tmp_path)] == ["data"]
+    code, output = check(tmp_path / "lost+found")
     assert code == 1
-    assert "no folder that can be read" in said
+    assert "not a folder that can be read" in output
