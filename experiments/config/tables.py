@@ -1,149 +1,254 @@
 """A table: its rows, columns, published figures and claims, read from YAML."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from experiments.config.table_checks import check_names, config_named, made, names_in, read_yaml
-from poseproof.errors import DataError
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+
+from experiments.config.claims import Claim
+from experiments.config.schema import (
+    ColumnName,
+    Context,
+    RowName,
+    Schema,
+    choice,
+    named,
+    parse,
+    read_yaml,
+)
+from poseproof.errors import UserError
 
 FOLDER = Path(__file__).parents[1] / "tables"
 CONFIGS = Path(__file__).parents[1] / "configs"
-# what a table says once of all its rows
+# a figure of the training itself, which no test measures
+TRAINING = "training"
+# fields of a row that a table may give once for all of its rows
 _OF_ALL_ROWS = ("method", "presets", "sources", "train")
 
 
-@dataclass(frozen=True)
-class Training:
+def _config(axis: str, name: str, info: ValidationInfo) -> str:
+    """The name of one of the suite's configs, or the path of a user's, as `Training` says."""
+    if not info.context or (axis, name) == ("protocols", TRAINING):
+        return name
+    if name.endswith(".yaml"):
+        path = (info.context.path.parent / name).resolve()
+        if not path.exists():
+            raise ValueError(
+                f"{path} does not exist: give the path from the table's folder to a YAML file."
+            )
+        return str(path.with_suffix(""))
+    known = sorted(path.stem for path in (CONFIGS / axis).glob("*.yaml"))
+    if name not in known:
+        raise ValueError(
+            f"there is no config {name!r} in {axis}; {choice(name, known)} "
+            "A config of your own is named by its path, with .yaml."
+        )
+    return name
+
+
+def _named_config(axis: str) -> Any:  # noqa: ANN401
+    return Annotated[str, AfterValidator(partial(_config, axis))]
+
+
+MethodConfig, ProtocolConfig, PresetConfig, SourceConfig = (
+    _named_config(axis) for axis in ("methods", "protocols", "presets", "sources")
+)
+Names = Annotated[tuple[str, ...], Field(strict=False)]
+
+
+class Training(Schema):
     """The protocol that a method is trained under, and its options.
 
-    What names a config, here and below, may also be the absolute path of a user's own, without its
-    `.yaml`; in a table it is given relative to the table, with it.
-    """
-
-    protocol: str = "subject"
-    set: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of a table: a method, and how it differs from its config.
+    A field that names a config, here and below, holds the name of one of the suite's, or the
+    absolute path of a user's own without its `.yaml`. A table gives that path relative to its own
+    folder, and with `.yaml`.
 
     Attributes:
-        method: name of a config in `configs/methods`.
-        presets: preset that the user names -> config in `configs/presets`; itself where silent.
-        sources: data that the user names -> config in `configs/sources`, likewise.
-        epochs: factor on the epochs of method and preset.
-        data: the one source that can give the row its data; any when not given.
-        source: options of the source, such as the detector of its keypoints.
-        train: what to train it under, where no column says.
-        seeded: options of the model that take the run's seed.
-        options: of the model.
+        protocol: config in `configs/protocols`.
+        set: options of the protocol.
     """
 
-    method: str
-    presets: Mapping[str, str] = field(default_factory=dict)
-    sources: Mapping[str, str] = field(default_factory=dict)
-    epochs: float = 1.0
+    protocol: ProtocolConfig = "subject"
+    set: dict[str, Any] = {}
+
+
+class Row(Schema):
+    """One row of a table: a method, and how it differs from its config.
+
+    In a YAML every further name is an option of the model.
+
+    Attributes:
+        method: config in `configs/methods`.
+        presets: preset that the user names -> config in `configs/presets`; a preset that is not
+            among them is its own config.
+        sources: data that the user names -> config in `configs/sources`, likewise.
+        epochs: factor on the epochs of method and preset.
+        data: the only source that has the row's data; None where any has.
+        source: options of the source, such as the detector of its keypoints.
+        train: training of the method for columns that name none.
+        seeded: options of the model that take the run's seed.
+        options: options of the model.
+    """
+
+    method: MethodConfig
+    presets: dict[str, PresetConfig] = {}
+    sources: dict[str, SourceConfig] = {}
+    epochs: Annotated[float, Field(gt=0)] = 1.0
     data: str | None = None
-    source: Mapping[str, str] = field(default_factory=dict)
+    source: dict[str, str] = {}
     train: Training = Training()
-    seeded: tuple[str, ...] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
+    seeded: Names = ()
+    options: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_options(cls, data: Any) -> Any:  # noqa: ANN401
+        if not isinstance(data, dict):
+            return data
+        own = {k: v for k, v in data.items() if k in cls.model_fields or not isinstance(k, str)}
+        others = {key: value for key, value in data.items() if key not in own}
+        return own | {"options": named(own.get("options", {})) | others} if others else own
 
 
-@dataclass(frozen=True)
-class Measurement:
+class Measurement(Schema):
     """One figure of a trained method: a protocol, its options, and the metric read from it.
 
     Attributes:
-        protocol: name of a config in `configs/protocols`, or "training" for what training logs.
-        metric: as the test logs it, without `test/`; a prefix of several for a curve.
+        protocol: config in `configs/protocols`, or "training" for the figures of the training.
+        metric: name of the figure in the test's log, without `test/`; of a curve the part of the
+            names that its points share.
         set: options of the protocol.
-        train: what the method is trained under; what its row says when not given.
-        mean: columns whose mean this one is, seed by seed, instead of a measurement of its own; of
-            those that the data have.
-        title: for people.
-        ruler: which frames, and which mean.
-        unit: of its figures; the table's when not given.
-        higher: larger figures are better.
-        control: it tells what other columns are to be seen beside; no row of it is best.
+        train: training of the method; that of the row where None.
+        mean: names of earlier columns whose mean this one is, seed by seed, instead of a
+            measurement of its own; columns that the data do not have are left out.
+        title: title for people.
+        ruler: which frames are measured, and which mean is taken.
+        unit: unit of the figures; that of the table where empty.
+        higher: whether larger figures are better.
+        control: whether the column is there only to be compared with others; no row of it is best.
     """
 
-    protocol: str = ""
+    protocol: ProtocolConfig = ""
     metric: str = ""
-    set: Mapping[str, Any] = field(default_factory=dict)
+    set: dict[str, Any] = {}
     train: Training | None = None
-    mean: tuple[str, ...] = ()
+    mean: Annotated[tuple[ColumnName, ...], Field(strict=False)] = ()
     title: str = ""
     ruler: str = ""
     unit: str = ""
     higher: bool = False
     control: bool = False
 
+    @model_validator(mode="after")
+    def _check_one_origin(self) -> "Measurement":
+        if bool(self.mean) == bool(self.protocol):
+            raise ValueError("it needs either a protocol and a metric, or the mean of columns.")
+        if self.protocol and not self.metric:
+            raise ValueError("its metric is missing, such as mpjpe.")
+        return self
 
-@dataclass(frozen=True)
-class Curve:
+
+class Curve(Schema):
     """A figure beside the table: a line, or bars, for each of some rows, or lines across rows.
 
     Attributes:
-        title: for people.
+        title: title for people.
         axis: title of the horizontal axis.
-        rows: those that are drawn.
-        columns: point -> column of the table, where the points are its columns.
-        measured: the points, where they are the metrics of one test.
+        rows: names of the rows that are drawn.
+        columns: point -> column of the table, where the points are columns.
+        measured: measurement whose metrics are the points, where they are those of one test.
         lines: line -> point -> row, where the points are rows.
-        column: whose figures such lines show.
-        running: also draw the mean over all points up to each.
-        bars: draw bars: the points have no order.
-        unit: of its figures; the table's when not given.
+        column: name of the column whose figures such lines show.
+        running: whether the mean over all points up to each is drawn too.
+        bars: whether bars are drawn, for points that have no order.
+        unit: unit of the figures; that of the table where empty.
     """
 
     title: str
     axis: str
-    rows: tuple[str, ...] = ()
-    columns: Mapping[str, str] = field(default_factory=dict)
+    rows: Annotated[tuple[RowName, ...], Field(strict=False)] = ()
+    columns: dict[str, ColumnName] = {}
     measured: Measurement | None = None
-    lines: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    column: str = ""
+    lines: dict[str, dict[str, RowName]] = {}
+    column: ColumnName = ""
     running: bool = False
     bars: bool = False
     unit: str = ""
 
+    @model_validator(mode="after")
+    def _check_one_origin(self) -> "Curve":
+        if [bool(self.columns), bool(self.measured), bool(self.lines)].count(True) != 1:
+            raise ValueError("it needs its points: one of columns, measured and lines.")
+        if self.lines and not self.column:
+            raise ValueError("its column is missing, whose figures the lines show.")
+        return self
 
-@dataclass(frozen=True)
-class Table:
+
+class Table(Schema):
     """One table of a paper.
 
     Attributes:
-        name: file name, as in `make reproduce TABLE=name`.
-        title: for people.
-        rows: those that are run.
-        columns: column -> what is measured.
-        claims: what the paper says of them, as `claims.py` reads it.
-        paper: where the published figures stand; nothing where none are.
-        unit: of figures whose column has no other.
-        ruler: how they are measured.
-        published: row -> column -> the paper's figure, where it has one; also of rows not run here.
-        curves: figures beside the table.
-        notes: what a reader of the results should know.
+        name: name of its file, as in `make reproduce TABLE=name`.
+        title: title for people.
+        rows: rows that are run, by name.
+        columns: columns, by name.
+        claims: claims of the paper, and those of the suite's own checks.
+        paper: where the published figures are printed; empty where none are.
+        unit: unit of the figures of columns that have no other.
+        ruler: how the figures are measured.
+        published: row -> column -> figure that the paper has; also of rows that are not run here.
+            In a YAML a list of as many figures as there are columns will do.
+        curves: figures beside the table, by name.
+        notes: remarks for readers of the results.
     """
 
     name: str
     title: str
     rows: dict[str, Row]
     columns: dict[str, Measurement]
-    claims: list[dict[str, Any]]
+    claims: Annotated[tuple[Claim, ...], Field(strict=False)] = ()
     paper: str = ""
     unit: str = "mm"
     ruler: str = (
         "In the camera frame, relative to the root, over the test frames of the column's protocol; "
         "weights of the last epoch."
     )
-    published: dict[str, dict[str, float]] = field(default_factory=dict)
-    curves: dict[str, Curve] = field(default_factory=dict)
+    published: dict[str, dict[ColumnName, float]] = {}
+    curves: dict[str, Curve] = {}
     notes: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_out(cls, data: Any) -> Any:  # noqa: ANN401
+        """Give every row what the table says once of all of them; name published figures."""
+        own = {key: value for key, value in data.items() if key not in _OF_ALL_ROWS}
+        common = {key: data[key] for key in _OF_ALL_ROWS if key in data}
+        if isinstance(rows := data.get("rows"), dict):
+            own["rows"] = {
+                name: common | row if isinstance(row, dict) else row for name, row in rows.items()
+            }
+        columns, published = data.get("columns"), data.get("published")
+        if isinstance(columns, dict) and isinstance(published, dict):
+            own["published"] = {
+                row: dict(zip(columns, figures, strict=True))
+                if isinstance(figures, list) and len(figures) == len(columns)
+                else figures
+                for row, figures in published.items()
+            }
+        return own
+
+    @model_validator(mode="after")
+    def _check_means(self) -> "Table":
+        before: set[str] = set()
+        for name, column in self.columns.items():
+            if later := [each for each in column.mean if each not in before]:
+                raise ValueError(
+                    f"column {name!r} is a mean of {later[0]!r}: put {later[0]!r} before it."
+                )
+            before.add(name)
+        return self
 
     @property
     def measurements(self) -> list[Measurement]:
@@ -161,12 +266,12 @@ class Table:
         return trainings
 
     def training(self, row: str, measurement: Measurement) -> Training:
-        """What a row is trained under for a measurement."""
+        """The training of a row for a measurement."""
         return measurement.train or self.rows[row].train
 
 
 def table_names() -> list[str]:
-    """All tables there are."""
+    """The names of all tables of the suite."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
@@ -174,74 +279,29 @@ def load_table(name: str) -> Table:
     """Read a table.
 
     Args:
-        name: of one of the suite's, or the path of a user's own YAML.
+        name: name of one of the suite's tables, or the path of a user's own YAML.
 
     Raises:
-        DataError: there is no such table, or its YAML is not as the classes above say.
+        UserError: there is no such table, or its YAML is not as the classes above say.
     """
     if not name.endswith(".yaml"):
         if name not in table_names():
-            known = ", ".join(table_names())
-            raise DataError(f"There is no table {name!r}: give a YAML file, or one of {known}.")
-        return _Reader(FOLDER / f"{name}.yaml").table()
+            raise UserError(
+                f"There is no table {name!r}; {choice(name, table_names())} "
+                "A table of your own is named by its path, with .yaml."
+            )
+        return _read(FOLDER / f"{name}.yaml")
     path = Path(name)
     if path.stem in table_names():
-        raise DataError(f"The suite has a table {path.stem} already: give yours another name.")
-    return _Reader(path).table()
+        raise UserError(f"The suite already has a table {path.stem}: give yours another name.")
+    return _read(path)
 
 
-@dataclass(frozen=True)
-class _Reader:
-    """Reads one YAML."""
+def _read(path: Path) -> Table:
+    data = read_yaml(path)
+    rows, columns = (tuple(_keys(data.get(key))) for key in ("rows", "columns"))
+    return parse(Table, data | {"name": path.stem}, Context(path, rows, columns))
 
-    path: Path
 
-    def table(self) -> Table:
-        where, held = self.path.name, read_yaml(self.path)
-        common = {key: held.pop(key) for key in _OF_ALL_ROWS if key in held}
-        readers = {"rows": self.row, "columns": self.measurement, "curves": self.curve}
-        for key, read in readers.items():
-            given = common if key == "rows" else {}
-            for name, own in names_in(held.get(key, {}), f"{where}, {key},").items():
-                place = f"{where}, {key[:-1]} {name!r},"
-                held[key][name] = read(given | names_in(own, place), place)
-        for row, figures in names_in(held.get("published", {}), f"{where}, published,").items():
-            if isinstance(figures, list) and len(figures) == len(held.get("columns", ())):
-                held["published"][row] = dict(zip(held["columns"], figures, strict=True))
-        table = made(Table, held | {"name": self.path.stem}, where)
-        check_names(table, where)
-        return table
-
-    def row(self, held: dict[str, Any], where: str) -> Row:
-        """What is not an attribute of a row is an option of its model."""
-        own = Row.__dataclass_fields__
-        options = {key: value for key, value in held.items() if key not in own}
-        given = {key: value for key, value in held.items() if key in own}
-        if "method" in given:
-            given["method"] = self.config("methods", given["method"])
-        for axis in ("presets", "sources"):
-            if axis in given:
-                names = names_in(given[axis], f"{where} {axis},")
-                given[axis] = {key: self.config(axis, name) for key, name in names.items()}
-        return made(Row, self.with_training(given, where) | {"options": options}, where)
-
-    def measurement(self, held: dict[str, Any], where: str) -> Measurement:
-        if held.get("protocol", "training") != "training":
-            held["protocol"] = self.config("protocols", held["protocol"])
-        return made(Measurement, self.with_training(held, where), where)
-
-    def curve(self, held: dict[str, Any], where: str) -> Curve:
-        if "measured" in held:
-            held["measured"] = self.measurement(names_in(held["measured"], where), where)
-        return made(Curve, held, where)
-
-    def with_training(self, held: dict[str, Any], where: str) -> dict[str, Any]:
-        if "train" not in held:
-            return held
-        training = dict(names_in(held["train"], f"{where} train,"))
-        if "protocol" in training:
-            training["protocol"] = self.config("protocols", training["protocol"])
-        return held | {"train": made(Training, training, f"{where} train,")}
-
-    def config(self, axis: str, name: Any) -> Any:  # noqa: ANN401
-        return config_named(name, CONFIGS / axis, self.path)
+def _keys(data: Any) -> Iterator[str]:  # noqa: ANN401
+    return iter(data) if isinstance(data, dict) else iter(())

@@ -1,19 +1,17 @@
-"""Claims: whether what a paper says of its table holds in the figures measured."""
+"""Verdicts: whether what a paper claims of its table holds in the figures measured."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from typing import Any, Literal, get_args
 
 import numpy as np
 from scipy import stats
 
-from experiments.judge.evidence import Evidence, constant, total
+from experiments.config.claims import Claim
+from experiments.judge.evidence import Evidence, constant
 
 Verdict = Literal["holds", "reversed", "undecided"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
-# row -> column -> what was measured
-Figures = Mapping[str, Mapping[str, Evidence]]
 
 TEST = (
     "Each comparison takes differences paired by seed and by take (one recording, all its cameras) "
@@ -28,19 +26,20 @@ TEST = (
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Difference:
     """A difference that the paper says is positive.
 
     Attributes:
-        name: what is compared.
-        mean: over seeds; NaN where a figure was not measured.
-        low: end of the 95 % interval; NaN where there is neither a second seed nor a second take.
-        high: its other end.
-        confidence: that the difference is on the side of zero where its mean is, in percent: 1 - p
+        name: figures that are compared, for people.
+        mean: mean of the difference over seeds; NaN where a figure was not measured.
+        low: lower end of the 95 % interval; NaN where there is neither a second seed nor a second
+            take.
+        high: upper end of the 95 % interval; NaN likewise.
+        confidence: confidence that the true difference has the sign of the mean, in percent: 1 - p
             of the two-sided test.
-        seeds: that it was taken over.
-        takes: likewise; 0 where they are not known.
-        verdict: of this comparison alone.
+        seeds: number of seeds that the difference was taken over.
+        takes: number of takes that it was taken over; 0 where they are not known.
+        verdict: verdict on this comparison alone.
     """
 
     name: str
@@ -59,34 +58,56 @@ class Comparison:
         if np.isnan(self.low):
             return f"{self.name}: {self.mean:+.1f} ({alone})"
         takes = f", {self.takes} takes" if alone else ""
-        said = f"{self.name}: {self.mean:+.1f} [{self.low:+.1f}, {self.high:+.1f}]"
-        return f"{said} ({alone}{takes})" if alone else said
+        text = f"{self.name}: {self.mean:+.1f} [{self.low:+.1f}, {self.high:+.1f}]"
+        return f"{text} ({alone}{takes})" if alone else text
 
 
-def judge(
-    claim: Mapping[str, Any], figures: Figures, higher: Collection[str] = ()
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class MeasuredFigures:
+    """The figures that a table's runs have measured, as the kinds of comparisons read them.
+
+    Attributes:
+        measured: row -> column -> figure over all seeds.
+        higher: names of the columns whose figures are better when larger.
+    """
+
+    measured: Mapping[str, Mapping[str, Evidence]]
+    higher: Collection[str] = ()
+
+    def figure(self, row: str, column: str) -> Evidence:
+        """The figure of a row in a column."""
+        return self.measured[row][column]
+
+    def score(self, row: str, column: str) -> Evidence:
+        """The same, negated in columns where a smaller figure is better: larger is better."""
+        return self.figure(row, column) * (1.0 if column in self.higher else -1.0)
+
+    def gain(self, better: str, worse: str, column: str) -> Evidence:
+        """By how much one row is better than another: positive where it is."""
+        sign = -1.0 if column in self.higher else 1.0
+        return (self.figure(worse, column) - self.figure(better, column)) * sign
+
+    def gain_name(self, better: str, worse: str, column: str) -> str:
+        """The gain for people: the larger figure minus the smaller one, if the row is better."""
+        return f"{better} - {worse}" if column in self.higher else f"{worse} - {better}"
+
+    def constant(self, value: float) -> Evidence:
+        """A number as a figure, the same with every seed."""
+        return constant(value)
+
+
+def judge(claim: Claim, figures: MeasuredFigures) -> dict[str, Any]:
     """Judge one claim.
 
     Args:
-        claim: `text`, and any of
-            `orders`, each `better`, `worse` rows, `columns`: the better row's figure is smaller,
-            or larger in the columns of `higher`;
-            `gain`, `better` and `worse` rows, and the columns `along` which their difference grows;
-            `rise`, `rows`, and the columns `along` which their figures grow;
-            `trend`, `rows` that get better in this order in `columns`, by the slope of a straight
-            line through their figures;
-            `below`, `rows`, `columns` and the `limit` that their figures stay below;
-            `gains`, each `more` and `less` with a `better` and a `worse` row, `columns`: the one
-            pair's difference is larger than the other's.
-        figures: what was measured.
-        higher: columns whose figures are better when larger.
+        claim: claim of a table.
+        figures: figures that the table's runs have measured.
 
     Returns:
         text, verdict, confidence (percent, None where undecided), detail and comparisons, as
-        `table.json` holds them.
+        `table.json` has them.
     """
-    differences = _differences(claim, figures, higher)
+    differences = [pair for each in claim.comparisons for pair in each.differences(figures)]
     comparisons = [_compare(name, difference) for name, difference in differences]
     verdicts = {comparison.verdict for comparison in comparisons}
     verdict: Verdict = "undecided"
@@ -98,7 +119,7 @@ def judge(
         verdict = "holds"
         confidence = min(each.confidence for each in comparisons)
     return {
-        "text": claim["text"],
+        "text": claim.text,
         "verdict": verdict,
         "confidence": confidence,
         "detail": "; ".join(map(str, comparisons)),
@@ -106,55 +127,7 @@ def judge(
     }
 
 
-def _differences(
-    claim: Mapping[str, Any], figures: Figures, higher: Collection[str]
-) -> Iterator[tuple[str, Evidence]]:
-    def figure(row: str, column: str) -> Evidence:
-        return figures[row][column]
-
-    def gain(better: str, worse: str, column: str) -> Evidence:
-        sign = -1.0 if column in higher else 1.0
-        return (figure(worse, column) - figure(better, column)) * sign
-
-    def minus(better: str, worse: str, column: str) -> str:
-        return f"{better} - {worse}" if column in higher else f"{worse} - {better}"
-
-    for order in claim.get("orders", ()):
-        for worse in order["worse"]:
-            for column in order["columns"]:
-                name = minus(order["better"], worse, column)
-                yield f"{name}, {column}", gain(order["better"], worse, column)
-    if growing := claim.get("gain"):
-        better, worse, along = growing["better"], growing["worse"], growing["along"]
-        for first, second in pairwise(along):
-            growth = gain(better, worse, second) - gain(better, worse, first)
-            yield f"{minus(better, worse, first)}, {second} against {first}", growth
-    if rise := claim.get("rise"):
-        for row in rise["rows"]:
-            for first, second in pairwise(rise["along"]):
-                growth = figure(row, second) - figure(row, first)
-                yield f"{row}, {second} against {first}", growth
-    if trend := claim.get("trend"):
-        rows = trend["rows"]
-        places = np.arange(len(rows)) - (len(rows) - 1) / 2
-        slopes = dict(zip(rows, places / (places**2).sum(), strict=True))
-        for column in trend["columns"]:
-            sign = 1.0 if column in higher else -1.0
-            slope = total([figure(row, column) * (sign * slopes[row]) for row in rows])
-            yield f"gain a row from {rows[0]} to {rows[-1]}, {column}", slope
-    if below := claim.get("below"):
-        for row in below["rows"]:
-            for column in below["columns"]:
-                limit = constant(below["limit"])
-                yield f"{below['limit']} - {row}, {column}", limit - figure(row, column)
-    for pair in claim.get("gains", ()):
-        more, less = pair["more"], pair["less"]
-        for column in pair["columns"]:
-            name = f"({minus(**more, column=column)}) - ({minus(**less, column=column)})"
-            yield f"{name}, {column}", gain(**more, column=column) - gain(**less, column=column)
-
-
-def _compare(name: str, difference: Evidence) -> Comparison:
+def _compare(name: str, difference: Evidence) -> Difference:
     seeds, takes = difference.seeds, difference.takes or {}
     mean = float(seeds.mean()) if len(seeds) else np.nan
     # of the mean over seeds, and of the mean over takes: variance and degrees of freedom
@@ -175,12 +148,12 @@ def _compare(name: str, difference: Evidence) -> Comparison:
         reach = np.inf if mean and not variance else np.abs(mean) / np.sqrt(variance or 1)
         confidence = 100 * float(1 - 2 * stats.t.sf(reach, degrees))
     verdict: Verdict = "holds" if low > 0 else "reversed" if high < 0 else "undecided"
-    return Comparison(name, mean, low, high, confidence, len(seeds), len(takes), verdict)
+    return Difference(name, mean, low, high, confidence, len(seeds), len(takes), verdict)
 
 
-def _plain(comparison: Comparison) -> dict[str, Any]:
-    """As JSON, which has no NaN, with what is `said` of it."""
-    return {"said": str(comparison)} | {
+def _plain(comparison: Difference) -> dict[str, Any]:
+    """As JSON, which has no NaN, with the comparison as a `text`."""
+    return {"text": str(comparison)} | {
         name: None if isinstance(value, float) and np.isnan(value) else value
         for name, value in asdict(comparison).items()
     }

@@ -12,7 +12,7 @@ import numpy as np
 from datamodules import PoseSequences
 from experiments.config.setting import SMOKE, Setting
 from experiments.config.tables import Curve, Table
-from experiments.judge.claims import TEST, Figures, judge
+from experiments.judge.claims import TEST, MeasuredFigures, judge
 from experiments.judge.evidence import Evidence, over_seeds, total
 from experiments.runs.run import Run
 
@@ -75,7 +75,7 @@ def summarise(
         and (other is None or bool(other.scenes)),
         "higher": higher,
         "controls": [column for column, each in table.columns.items() if each.control],
-        "claims": [judge(claim, figures, higher) | unjudged for claim in table.claims],
+        "claims": [judge(claim, MeasuredFigures(figures, higher)) | unjudged for claim in table.claims],
         "test": TEST,
         "ruler": {"all": table.ruler} | {n: c.ruler for n, c in table.columns.items() if c.ruler},
         "curves": {
@@ -129,7 +129,8 @@ def _cell(evidence: Evidence, unit: str) -> dict[str, Any]:
     }
 
 
-def _curve(curve: Curve, figures: Figures, runs: Sequence[Run]) -> dict[str, Any]:
+def _curve(
+    curve: Curve, figures: Mapping[str, Mapping[str, Evidence]], runs: Sequence[Run]) -> dict[str, Any]:
     """Row or line -> point -> mean over seeds, in the points' order."""
     rows: dict[str, dict[str, float]] = {}
     for row in curve.rows:

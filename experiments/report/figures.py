@@ -70,7 +70,7 @@ def drawn_intervals(claim: Mapping[str, Any]) -> list[dict[str, Any]]:
         claim: as in `table.json`.
 
     Returns:
-        For each comparison its `verdict`, what is `said` of it, and the places of `zero`, `mean`,
+        For each comparison its `verdict`, its `text`, and the places of `zero`, `mean`,
         `low` and `high` from 0 to `WIDTH`; None where there is no such figure.
     """
     ends = ("mean", "low", "high")
@@ -84,7 +84,7 @@ def drawn_intervals(claim: Mapping[str, Any]) -> list[dict[str, Any]]:
         return round(_MARGIN + (WIDTH - 2 * _MARGIN) * (value - least) / span, 1)
 
     return [
-        {"said": each["said"], "verdict": each["verdict"], "zero": place(0.0)}
+        {"text": each["text"], "verdict": each["verdict"], "zero": place(0.0)}
         | {end: place(each[end]) for end in ends}
         for each in claim["comparisons"]
     ]

@@ -77,7 +77,7 @@ def test_rows_that_lack_the_same_data_share_a_sentence():
 
 
 def comparison(said, mean, low, high, verdict):
-    return {"said": said, "mean": mean, "low": low, "high": high, "verdict": verdict}
+    return {"text": said, "mean": mean, "low": low, "high": high, "verdict": verdict}
 
 
 def test_intervals_of_a_claim_share_a_scale_that_holds_zero():
@@ -89,7 +89,7 @@ def test_intervals_of_a_claim_share_a_scale_that_holds_zero():
         ],
     }
     first, second, third = drawn_intervals(claim)
-    assert [each["said"] for each in (first, second, third)] == ["a", "b; c", "d"]
+    assert [each["text"] for each in (first, second, third)] == ["a", "b; c", "d"]
     assert 0 < second["mean"] < first["zero"] == second["zero"] < first["low"] < WIDTH
     assert first["mean"] - first["low"] == pytest.approx(first["high"] - first["mean"], abs=0.11)
     assert first["low"] - first["zero"] == pytest.approx(first["zero"] - second["mean"], abs=0.11)
