@@ -29,6 +29,7 @@ from experiments.runs.random_states import RandomStates
 from experiments.runs.stages import Stage, fit_stages
 from experiments.runs.wandb_log import WandbLog, followed
 from lightning_modules import PoseLifter
+from poseproof.errors import UserError
 
 TRAINER_DEFAULTS = {
     "max_epochs": 60,
@@ -188,7 +189,7 @@ def one_sentence_for_mistakes() -> Iterator[None]:
     os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
     try:
         yield
-    except (ArgumentError, DataError, MisconfigurationException) as error:
+    except (ArgumentError, UserError, MisconfigurationException) as error:
         message = _told_apart(str(error))
     except ModuleNotFoundError as error:
         if error.name or "Requirement" not in str(error):

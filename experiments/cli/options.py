@@ -7,10 +7,10 @@ from typing import Any
 import yaml
 
 from datamodules.sources.registry import data_options
+from experiments.config.schema import read_yaml
 from experiments.config.setting import CROSS_DATASET, QUICK, SMOKE, Setting
-from experiments.config.table_checks import read_yaml
 from experiments.config.tables import CONFIGS
-from poseproof.errors import DataError
+from poseproof.errors import UserError
 
 PRESETS = (QUICK, "paper", SMOKE)
 # of every take of generated motion under the smoke preset; the first has a picture
@@ -78,7 +78,7 @@ def _data(text: str) -> str:
     if text.endswith(".yaml") and Path(text).exists():
         try:
             read_yaml(Path(text))["data"]["init_args"]["source"]["class_path"]
-        except DataError as error:
+        except UserError as error:
             raise argparse.ArgumentTypeError(str(error)) from error
         except (KeyError, TypeError) as error:
             lacking = f"{text} lacks data.init_args.source.class_path: see docs/adding/data_set.md"

@@ -5,71 +5,22 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from datamodules import DataError, PoseSequences
+from datamodules import PoseSequences
 from experiments.cli.agents.cells import Cell, cells_of
 from experiments.cli.lightning import PoseCLI
 from experiments.cli.options import setting_of
 from experiments.cli.reproduce import add_run_options, launched, ready
 from experiments.config.setting import Setting
-from experiments.config.tables import Row, Training, load_table, table_names
+from experiments.config.sweeps import Sweep, load_sweep, sweep_names
+from experiments.config.tables import Row
 from experiments.runs.files import write_text
 from experiments.runs.wandb_log import PROJECT, has_key, need_wandb
-
-FOLDER = Path(__file__).parents[1] / "sweeps"
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """What W&B agents are to work off: the cells of tables, or a search.
-
-    Attributes:
-        name: file name, as in `make sweep SWEEP=name`.
-        title: for people.
-        tables: those whose rows are run with every seed.
-        row: what a search fits: method, presets and training, as in a table.
-        search: what W&B is told of it: `method`, `metric`, `parameters` and so on.
-    """
-
-    name: str
-    title: str
-    tables: tuple[str, ...] = ()
-    row: Row | None = None
-    search: Mapping[str, Any] = field(default_factory=dict)
-
-
-def sweep_names() -> list[str]:
-    """The sweeps that have a file of their own."""
-    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
-
-
-def load_sweep(name: str) -> Sweep:
-    """Read a sweep; any table is one too.
-
-    Raises:
-        DataError: there is no such sweep, or its search would select on test frames.
-    """
-    if name in table_names():
-        return Sweep(name, load_table(name).title, (name,))
-    if name not in sweep_names():
-        known = ", ".join(sweep_names())
-        raise DataError(f"There is no sweep {name!r}: choose one of {known}, or any table.")
-    held = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
-    if row := held.pop("row", None):
-        row["train"] = Training(**row.get("train", {}))
-        held["row"] = Row(**row)
-        metric = held["search"]["metric"]["name"]
-        if not metric.startswith("val/"):
-            raise DataError(
-                f"{name} selects on {metric}: a search is judged on a held-out training subject "
-                "alone, by a metric that begins with val/."
-            )
-    return Sweep(name, **held)
+from poseproof.errors import UserError
 
 
 def grid_config(sweep: Sweep, cells: Sequence[Cell], command: Sequence[str]) -> dict[str, Any]:
@@ -113,11 +64,11 @@ def need_key() -> None:
     """Check that W&B's server can be asked.
 
     Raises:
-        DataError: W&B is not installed, or has no key.
+        UserError: W&B is not installed, or has no key.
     """
     need_wandb()
     if not has_key():
-        raise DataError(
+        raise UserError(
             "A sweep is dealt out by W&B's server, which wants a key: `wandb login`, or set "
             "WANDB_API_KEY. Without one `make reproduce` takes the same runs on this machine."
         )
@@ -127,13 +78,13 @@ def register(config: Mapping[str, Any], path: Path) -> None:
     """Have `wandb sweep` register a config; it says what agents are started with.
 
     Raises:
-        DataError: W&B refuses.
+        UserError: W&B refuses.
     """
     write_text(path, yaml.safe_dump(dict(config), sort_keys=False, width=1000))
     project = os.environ.get("WANDB_PROJECT", PROJECT)
     wandb = [sys.executable, "-m", "wandb", "sweep", "--project", project, str(path)]
     if subprocess.run(wandb).returncode:
-        raise DataError("W&B has not taken the sweep: it says why above.")
+        raise UserError("W&B has not taken the sweep: it says why above.")
 
 
 def parse(
@@ -158,7 +109,7 @@ def main(args: Sequence[str] | None = None) -> None:
     with ready(options, jobs=1) as environment:
         sweep = load_sweep(options.sweep)
         if not sweep.row and (given or options.val_subject):
-            raise DataError(
+            raise UserError(
                 f"{sweep.name} is a grid, whose runs are those of its tables: options of a fit "
                 "and --val-subject are for searches."
             )

@@ -1,6 +1,6 @@
 """What every YAML of the suite's has in common: models, names that are looked up, and messages."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
@@ -24,6 +24,7 @@ from poseproof.errors import UserError
 
 Parsed = TypeVar("Parsed", bound="Schema")
 
+_NOT_TEXT = "the name {} is not text in YAML: put it in quotes."
 _MAPPING = "a mapping of names to values"
 # what pydantic calls a kind of error -> what is needed instead
 _NEEDED = {
@@ -90,7 +91,7 @@ def named(data: Any) -> dict[str, Any]:  # noqa: ANN401
         raise ValueError(f"{_shown(data)} is given where {_MAPPING} is needed.")
     for key in data:
         if not isinstance(key, str):
-            raise ValueError(f"the name {_shown(key)} is not text in YAML: put it in quotes.")
+            raise ValueError(_NOT_TEXT.format(_shown(key)))
     return data
 
 
@@ -102,30 +103,30 @@ def choice(name: str, known: Iterable[str]) -> str:
     return f"choose one of {', '.join(known)}."
 
 
-def _name_of(kind: str, names: Callable[[Context], tuple[str, ...]]) -> Any:  # noqa: ANN401
-    """The type of a name that the YAML must have given to one of its rows or columns."""
-
-    def is_one_name(name: Any) -> Any:  # noqa: ANN401
-        if not isinstance(name, str):
-            raise ValueError(f"{_shown(name)} is given where the name of one {kind} is needed.")
-        return name
-
-    def exists(name: str, info: ValidationInfo) -> str:
-        if info.context and name not in names(info.context):
-            raise ValueError(
-                f"the table has no {kind} {name!r}; {choice(name, names(info.context))}"
-            )
-        return name
-
-    return Annotated[str, BeforeValidator(is_one_name), AfterValidator(exists)]
+def _one_name(name: Any) -> Any:  # noqa: ANN401
+    if not isinstance(name, str):
+        raise ValueError(f"{_shown(name)} is given where one name is needed.")
+    return name
 
 
-RowName = _name_of("row", lambda context: context.rows)
-ColumnName = _name_of("column", lambda context: context.columns)
-# a list in a YAML
-Several = Field(strict=False, min_length=1)
-RowNames = Annotated[tuple[RowName, ...], Several]
-ColumnNames = Annotated[tuple[ColumnName, ...], Several]
+def _row(name: str, info: ValidationInfo) -> str:
+    if info.context and name not in info.context.rows:
+        raise ValueError(f"the table has no row {name!r}; {choice(name, info.context.rows)}")
+    return name
+
+
+def _column(name: str, info: ValidationInfo) -> str:
+    if info.context and name not in info.context.columns:
+        raise ValueError(f"the table has no column {name!r}; {choice(name, info.context.columns)}")
+    return name
+
+
+# names that the YAML must have given to one of its rows or columns
+RowName = Annotated[str, BeforeValidator(_one_name), AfterValidator(_row)]
+ColumnName = Annotated[str, BeforeValidator(_one_name), AfterValidator(_column)]
+# lists of them, of one name or more
+RowNames = Annotated[tuple[RowName, ...], Field(strict=False, min_length=1)]
+ColumnNames = Annotated[tuple[ColumnName, ...], Field(strict=False, min_length=1)]
 
 
 def imported(path: str, base: type) -> Any:  # noqa: ANN401
@@ -196,6 +197,8 @@ def _sentence(error: ErrorDetails) -> str:
     context = error.get("ctx", {})
     if error["type"] == "value_error":
         return str(context["error"])
+    if error["loc"][-1:] == ("[key]",):
+        return _NOT_TEXT.format(_shown(error["input"]))
     needed = _NEEDED.get(error["type"])
     if needed is None:
         return f"{_shown(error['input'])} is refused: {error['msg']}."

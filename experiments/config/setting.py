@@ -12,8 +12,9 @@ import yaml
 
 from experiments.cli.lightning import TRAINER_DEFAULTS
 from experiments.config.tables import CONFIGS, Row
+from experiments.config.tables import TRAINING as TRAINING
 
-TRAINING, CROSS_DATASET = "training", "cross_dataset"
+CROSS_DATASET = "cross_dataset"
 # smoke is a config on top of those of quick
 QUICK, SMOKE = "quick", "smoke"
 

@@ -1,5 +1,6 @@
 """A sweep: tables whose runs W&B's agents share, or a search over options, read from YAML."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,11 +32,9 @@ class Sweep(Schema):
 
     name: str
     title: str
-    tables: Annotated[
-        tuple[Annotated[str, AfterValidator(_table)], ...], Field(strict=False)
-    ] = ()
+    tables: Annotated[tuple[Annotated[str, AfterValidator(_table)], ...], Field(strict=False)] = ()
     row: Row | None = None
-    search: dict[str, Any] = {}
+    search: Mapping[str, Any] = {}
 
     @model_validator(mode="after")
     def _check_search(self) -> "Sweep":

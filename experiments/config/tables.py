@@ -1,6 +1,6 @@
 """A table: its rows, columns, published figures and claims, read from YAML."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -48,13 +48,10 @@ def _config(axis: str, name: str, info: ValidationInfo) -> str:
     return name
 
 
-def _named_config(axis: str) -> Any:  # noqa: ANN401
-    return Annotated[str, AfterValidator(partial(_config, axis))]
-
-
-MethodConfig, ProtocolConfig, PresetConfig, SourceConfig = (
-    _named_config(axis) for axis in ("methods", "protocols", "presets", "sources")
-)
+MethodConfig = Annotated[str, AfterValidator(partial(_config, "methods"))]
+ProtocolConfig = Annotated[str, AfterValidator(partial(_config, "protocols"))]
+PresetConfig = Annotated[str, AfterValidator(partial(_config, "presets"))]
+SourceConfig = Annotated[str, AfterValidator(partial(_config, "sources"))]
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 
 
@@ -71,7 +68,7 @@ class Training(Schema):
     """
 
     protocol: ProtocolConfig = "subject"
-    set: dict[str, Any] = {}
+    set: Mapping[str, Any] = {}
 
 
 class Row(Schema):
@@ -93,14 +90,14 @@ class Row(Schema):
     """
 
     method: MethodConfig
-    presets: dict[str, PresetConfig] = {}
-    sources: dict[str, SourceConfig] = {}
+    presets: Mapping[str, PresetConfig] = {}
+    sources: Mapping[str, SourceConfig] = {}
     epochs: Annotated[float, Field(gt=0)] = 1.0
     data: str | None = None
-    source: dict[str, str] = {}
+    source: Mapping[str, str] = {}
     train: Training = Training()
     seeded: Names = ()
-    options: dict[str, Any] = {}
+    options: Mapping[str, Any] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -132,7 +129,7 @@ class Measurement(Schema):
 
     protocol: ProtocolConfig = ""
     metric: str = ""
-    set: dict[str, Any] = {}
+    set: Mapping[str, Any] = {}
     train: Training | None = None
     mean: Annotated[tuple[ColumnName, ...], Field(strict=False)] = ()
     title: str = ""
@@ -169,9 +166,9 @@ class Curve(Schema):
     title: str
     axis: str
     rows: Annotated[tuple[RowName, ...], Field(strict=False)] = ()
-    columns: dict[str, ColumnName] = {}
+    columns: Mapping[str, ColumnName] = {}
     measured: Measurement | None = None
-    lines: dict[str, dict[str, RowName]] = {}
+    lines: Mapping[str, Mapping[str, RowName]] = {}
     column: ColumnName = ""
     running: bool = False
     bars: bool = False
@@ -215,8 +212,8 @@ class Table(Schema):
         "In the camera frame, relative to the root, over the test frames of the column's protocol; "
         "weights of the last epoch."
     )
-    published: dict[str, dict[ColumnName, float]] = {}
-    curves: dict[str, Curve] = {}
+    published: Mapping[str, Mapping[ColumnName, float]] = {}
+    curves: Mapping[str, Curve] = {}
     notes: str = ""
 
     @model_validator(mode="before")
@@ -299,9 +296,9 @@ def load_table(name: str) -> Table:
 
 def _read(path: Path) -> Table:
     data = read_yaml(path)
-    rows, columns = (tuple(_keys(data.get(key))) for key in ("rows", "columns"))
+    rows, columns = (_names(data.get(key)) for key in ("rows", "columns"))
     return parse(Table, data | {"name": path.stem}, Context(path, rows, columns))
 
 
-def _keys(data: Any) -> Iterator[str]:  # noqa: ANN401
-    return iter(data) if isinstance(data, dict) else iter(())
+def _names(data: Any) -> tuple[str, ...]:  # noqa: ANN401
+    return tuple(filter(lambda key: isinstance(key, str), data)) if isinstance(data, dict) else ()

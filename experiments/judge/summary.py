@@ -40,6 +40,7 @@ def summarise(
     done = [run for run in runs if not run.missing]
     figures = {row: _figures(table, row, done) for row in table.rows}
     higher = [column for column, each in table.columns.items() if each.higher]
+    measured = MeasuredFigures(figures, higher)
     absent = [
         column
         for column in table.columns
@@ -75,7 +76,7 @@ def summarise(
         and (other is None or bool(other.scenes)),
         "higher": higher,
         "controls": [column for column, each in table.columns.items() if each.control],
-        "claims": [judge(claim, MeasuredFigures(figures, higher)) | unjudged for claim in table.claims],
+        "claims": [judge(claim, measured) | unjudged for claim in table.claims],
         "test": TEST,
         "ruler": {"all": table.ruler} | {n: c.ruler for n, c in table.columns.items() if c.ruler},
         "curves": {
@@ -130,7 +131,8 @@ def _cell(evidence: Evidence, unit: str) -> dict[str, Any]:
 
 
 def _curve(
-    curve: Curve, figures: Mapping[str, Mapping[str, Evidence]], runs: Sequence[Run]) -> dict[str, Any]:
+    curve: Curve, figures: Mapping[str, Mapping[str, Evidence]], runs: Sequence[Run]
+) -> dict[str, Any]:
     """Row or line -> point -> mean over seeds, in the points' order."""
     rows: dict[str, dict[str, float]] = {}
     for row in curve.rows:

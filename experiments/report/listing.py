@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -132,7 +132,7 @@ def recall(table: Table, setting: Setting, results: Path, files: Sequence[FileSt
             held = {
                 "fingerprints": found.fingerprints,
                 "trainings": {
-                    row: [asdict(training) for training in trainings]
+                    row: [training.model_dump() for training in trainings]
                     for row, trainings in found.trainings.items()
                 },
                 "skipped": found.skipped,

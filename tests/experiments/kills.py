@@ -33,7 +33,7 @@ rows: {SR: {network: sr, dropout: 0.2}, FC: {network: fc}}
 columns: {subject: {protocol: subject, metric: mpjpe_action}}
 claims:
   - text: SR is better than FC
-    orders: [{better: SR, worse: [FC], columns: [subject]}]
+    comparisons: [{kind: order, better: SR, worse: [FC], columns: [subject]}]
 """,
     "srnet-second": HEAD
     + """
@@ -48,7 +48,7 @@ columns:
   rare20: {protocol: rare_pose, set: {rarest: 20}, metric: mpjpe}
 claims:
   - text: Rare poses are harder
-    rise: {rows: [Ours], along: [subject, rare20]}
+    comparisons: [{kind: rise, rows: [Ours], along: [subject, rare20]}]
 """,
     "rie-other": HEAD
     + """

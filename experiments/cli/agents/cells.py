@@ -1,7 +1,7 @@
 """Cells: the runs of a grid, under names that an agent on any machine finds them by."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from datamodules import DataError
@@ -52,7 +52,7 @@ class Cell:
         """
         table = load_table(self.table)
         if self.row in table.rows:
-            alone = replace(table, rows={self.row: table.rows[self.row]})
+            alone = table.model_copy(update={"rows": {self.row: table.rows[self.row]}})
             for run in planned(alone, setting, [self.seed], results).runs:
                 if run.folder.name == self.folder:
                     return run

@@ -11,8 +11,9 @@ from experiments.cli.agents.mirror import Mirror
 from experiments.cli.lightning import PoseCLI
 from experiments.cli.lightning import main as cli_main
 from experiments.cli.reproduce import launched, ready, stoppable
-from experiments.cli.sweep import Sweep, load_sweep, parse, search_args
+from experiments.cli.sweep import parse, search_args
 from experiments.config.setting import Setting
+from experiments.config.sweeps import Sweep, load_sweep
 from experiments.config.tables import CONFIGS
 from experiments.runs.backends.launch import Launcher
 from experiments.runs.backends.workers import one_by_one

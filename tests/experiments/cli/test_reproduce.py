@@ -43,7 +43,7 @@ curves:
     measured: {protocol: subject, metric: mpjpe_by_action}
 claims:
   - text: Rare poses are harder
-    rise: {rows: [SR], along: [subject, rare20]}
+    comparisons: [{kind: rise, rows: [SR], along: [subject, rare20]}]
 """
 SEEDS = "--seeds=0,1"
 
@@ -292,9 +292,9 @@ def test_a_mistake_is_told_in_one_sentence(args, words, tiny, capsys):
 
 def test_a_finished_run_is_said_with_each_column_s_unit():
     columns = {
-        "PCK": Measurement(metric="pck"),
-        "MPJPE": Measurement(metric="mpjpe", unit="mm"),
-        "not run": Measurement(metric="other"),
+        "PCK": Measurement(protocol="subject", metric="pck"),
+        "MPJPE": Measurement(protocol="subject", metric="mpjpe", unit="mm"),
+        "not run": Measurement(protocol="subject", metric="other"),
     }
     said = reproduce._line(
         SimpleNamespace(

@@ -34,7 +34,7 @@ published:
   SR: {Avg: 82.0}
 claims:
   - text: It is easier to learn from eating
-    rise: {rows: [SR], along: [Eat, Walk]}
+    comparisons: [{kind: rise, rows: [SR], along: [Eat, Walk]}]
 """
 
 

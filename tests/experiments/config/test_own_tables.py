@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from datamodules import DataError
 from experiments.config.setting import Setting
 from experiments.config.tables import Training, load_table
 from experiments.runs.run import Run
+from poseproof.errors import UserError
 
 TABLE = """
 title: a table of one's own
@@ -21,7 +21,7 @@ columns:
   rare20: {protocol: rare_pose, set: {rarest: 20}, metric: mpjpe}
 claims:
   - text: Wide is better
-    orders: [{better: Wide, worse: [FC], columns: [subject, rare20]}]
+    comparisons: [{kind: order, better: Wide, worse: [FC], columns: [subject, rare20]}]
 """
 
 
@@ -73,46 +73,91 @@ def test_a_config_of_ones_own_names_the_same_run_wherever_it_lies(own, tmp_path)
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("title:", "titel:", "mine.yaml has 'titel', which means nothing: choose name, title"),
-        ("title: a table of one's own", "", "mine.yaml lacks title."),
-        ("method: fc_baseline", "", "row 'FC', lacks method."),
-        ("method: fc_baseline", "method: fc_basline", "'fc_basline' of methods"),
-        ("configs/wide.yaml", "wide.yaml", "'wide.yaml' of methods, which there is not"),
-        ("FC: {}", "FC:", "row 'FC', needs a mapping of names to values, not None."),
-        ("FC: {}", "1: {}", "name 1, which is no text in YAML: quote it."),
-        ("metric: mpjpe}\n  rare", "metrik: mpjpe}\n  rare", "column 'subject', has 'metrik'"),
-        ("protocol: subject", "protocol: subjects", "'subjects' of protocols"),
-        ("set: {rarest: 20}", "set: 20", "column 'rare20', has set: 20, but a mapping is needed."),
-        (", metric: mpjpe}\n  rare", "}\n  rare", "column 'subject' lacks its metric"),
-        ("protocol: subject", "mean: [all]", "names the column 'all', but there are subject, rare"),
-        ("text:", "txt:", "claim 1 needs a text and one of orders, gain"),
-        ("orders:", "order:", "claim 1 has 'order', which means nothing: choose orders, gain"),
-        ("worse: [FC]", "worse: [GP]", "claim 1 names the row 'GP', but there are FC, Wide."),
-        ("[subject, rare20]", "[all]", "claim 1 names the column 'all', but there are subject"),
-        ("worse: [FC]", "worse: FC", "has worse: 'FC', but a list of names is needed."),
-        ("better: Wide", "better: [Wide]", "has better: ['Wide'], but one name is needed."),
-        ("[subject, rare20]", "subject", "has columns: 'subject', but a list of names is needed."),
-        ("protocol: subject, metric: mpjpe", "mean: [rare20]", "that must stand before it."),
-        (", columns: [subject, rare20]", "", "orders needs better, columns, worse."),
+        ("title:", "titel:", "mine.yaml: 'titel' means nothing here; did you mean title?"),
+        ("title:", "heading:", "'heading' means nothing here; choose one of name, title, rows"),
+        ("title: a table of one's own", "", "mine.yaml: title is missing."),
+        ("method: fc_baseline", "", "mine.yaml, row 'FC': method is missing."),
+        ("method: fc_baseline", "method: fc_basline", "in methods; did you mean fc_baseline?"),
+        ("method: fc_baseline", "method: 3", "row 'FC', method: 3 is given where text is needed."),
+        ("configs/wide.yaml", "wide.yaml", "wide.yaml does not exist: give the path from"),
+        ("FC: {}", "FC:", "row 'FC': nothing is given where a mapping of names to values is"),
+        ("FC: {}", "1: {}", "the name 1 is not text in YAML: put it in quotes."),
+        ("FC: {}", "FC: {epochs: 0}", "epochs: 0 is given where a number above 0.0 is needed."),
+        ("rows:", "rows: {}\nlines:", "mine.yaml: 'lines' means nothing here"),
         (
-            "orders: [{better: Wide, worse: [FC], columns: [subject, rare20]}]",
-            "trend: {rows: [FC], columns: [subject]}",
-            "claim 1: trend needs two or more to go along.",
+            "metric: mpjpe}\n  rare",
+            "metrik: mpjpe}\n  rare",
+            "mine.yaml, column 'subject': 'metrik' means nothing here; did you mean metric?",
         ),
-        ("orders: [{", "orders: [[{", "mine.yaml is no YAML"),
-        ("claims:", "published: {Paper: {all: 3}}\nclaims:", "'Paper' names the column 'all'"),
+        ("protocol: subject", "protocol: subjects", "in protocols; did you mean subject?"),
+        (
+            "set: {rarest: 20}",
+            "set: 20",
+            "column 'rare20', set: 20 is given where a mapping of names to values is needed.",
+        ),
+        (", metric: mpjpe}\n  rare", "}\n  rare", "column 'subject': its metric is missing"),
+        ("protocol: subject", "mean: [all]", "no column 'all'; choose one of subject, rare20."),
+        ("protocol: subject", "mean: [rare2]", "no column 'rare2'; did you mean rare20?"),
+        ("text:", "txt:", "claim 1: 'txt' means nothing here; did you mean text?"),
+        ("kind: order", "kind: oder", "there is no kind 'oder' of comparison; did you mean order?"),
+        ("kind: order, ", "", "comparison 1: its kind is missing; choose one of order, growing_"),
+        ("kind: order", "kind: no.Kind", "Python finds no module 'no': set PYTHONPATH"),
+        ("kind: order", "kind: pathlib.Path", "'pathlib.Path' is not a class that inherits"),
+        ("worse: [FC]", "worse: [GP]", "claim 1, comparison 1, worse: the table has no row 'GP'"),
+        ("worse: [FC]", "worse: []", "worse: [] is given where a list of 1 or more is needed."),
+        ("[subject, rare20]", "[rare]", "columns: the table has no column 'rare'; did you mean"),
+        ("worse: [FC]", "worse: FC", "'FC' is given where a list is needed: write [FC]."),
+        ("better: Wide", "better: [Wide]", "['Wide'] is given where one name is needed."),
+        (", columns: [subject, rare20]", "", "claim 1, comparison 1: columns is missing."),
+        ("kind: order, better: Wide, ", "kind: order, ", "comparison 1: better is missing."),
+        (
+            "protocol: subject, metric: mpjpe",
+            "mean: [rare20]",
+            "column 'subject' is a mean of 'rare20': put 'rare20' before it.",
+        ),
+        (
+            "{kind: order, better: Wide, worse: [FC], columns: [subject, rare20]}",
+            "{kind: trend, rows: [FC], columns: [subject]}",
+            "rows: ['FC'] is given where a list of 2 or more is needed.",
+        ),
+        (
+            "{kind: order, better: Wide, worse: [FC], columns: [subject, rare20]}",
+            "{kind: larger_gain, more: {better: FC}, less: 1, columns: [subject]}",
+            "claim 1, comparison 1, more: worse is missing.",
+        ),
+        ("comparisons: [{", "comparisons: [[{", "mine.yaml is not valid YAML"),
+        (
+            "claims:",
+            "published: {Paper: {all: 3}}\nclaims:",
+            "published row 'Paper': the table has no column 'all'",
+        ),
+        (
+            "claims:",
+            "published: {Paper: [1, 2, 3]}\nclaims:",
+            "published row 'Paper': [1, 2, 3] is given where a mapping of names to values is",
+        ),
+        (
+            "claims:",
+            "curves: {c: {title: t, axis: a, rows: [Narrow], columns: {x: subject}}}\nclaims:",
+            "curve 'c', rows: the table has no row 'Narrow'; choose one of FC, Wide.",
+        ),
+        (
+            "claims:",
+            "curves: {c: {title: t, axis: a, rows: [FC]}}\nclaims:",
+            "curve 'c': it needs its points: one of columns, measured and lines.",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_table_is_said_in_a_sentence(own, old, new, words):
-    with pytest.raises(DataError) as refused:
+    with pytest.raises(UserError) as refused:
         load_table(own(old, new))
     assert words in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 def test_a_table_that_is_not_there_or_is_the_suites_is_refused(tmp_path):
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(UserError, match="cannot be read"):
         load_table(str(tmp_path / "none.yaml"))
     (tmp_path / "srnet-table2.yaml").write_text(TABLE)
-    with pytest.raises(DataError, match="give yours another name"):
+    with pytest.raises(UserError, match="give yours another name"):
         load_table(str(tmp_path / "srnet-table2.yaml"))

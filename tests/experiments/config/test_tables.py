@@ -32,33 +32,33 @@ def test_a_table_speaks_of_rows_and_columns_that_it_has(name):
     for column in table.columns.values():
         assert bool(column.mean) != bool(column.protocol)
         assert set(column.mean) <= set(table.columns)
-    for claim in table.claims:
+    for claim in yaml.safe_load((FOLDER / f"{name}.yaml").read_text())["claims"]:
         assert claim["text"]
-        rows, columns = set(), set()
-        for kind, held in claim.items():
-            for part in held if kind in ("orders", "gains") else [held]:
-                if kind == "orders":
-                    rows |= {part["better"], *part["worse"]}
-                    columns |= set(part["columns"])
-                elif kind == "gain":
-                    rows |= {part["better"], part["worse"]}
-                    columns |= set(part["along"])
-                elif kind == "rise":
-                    rows |= set(part["rows"])
-                    columns |= set(part["along"])
-                elif kind == "below":
-                    assert isinstance(part["limit"], float)
-                    rows |= set(part["rows"])
-                    columns |= set(part["columns"])
-                elif kind == "gains":
-                    rows |= {*part["more"].values(), *part["less"].values()}
-                    columns |= set(part["columns"])
-                else:
-                    assert kind == "text"
-        assert rows
-        assert rows <= set(table.rows)
-        assert columns
-        assert columns <= set(table.columns)
+        assert claim["comparisons"]
+        for comparison in claim["comparisons"]:
+            assert comparison.pop("kind") in (
+                "order",
+                "growing_gain",
+                "larger_gain",
+                "rise",
+                "below",
+            )
+            assert isinstance(comparison.pop("limit", 0.0), float)
+            columns = [comparison.pop(key) for key in ("columns", "along") if key in comparison]
+            assert set(flat(columns)) <= set(table.columns)
+            # what is left are rows, alone, in lists or in pairs
+            assert set(flat(comparison)) <= set(table.rows)
+            assert list(flat(columns))
+            assert list(flat(comparison))
+
+
+def flat(data):
+    """All words in nested lists and mappings."""
+    if isinstance(data, str):
+        yield data
+    else:
+        for each in data.values() if isinstance(data, dict) else data:
+            yield from flat(each)
 
 
 @pytest.mark.parametrize("name", TABLES)

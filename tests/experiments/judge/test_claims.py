@@ -6,11 +6,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from experiments.judge.claims import judge
+from experiments.config.claims import Claim
+from experiments.judge.claims import MeasuredFigures
+from experiments.judge.claims import judge as judge_measured
 from experiments.judge.evidence import Evidence
 
-ORDER = {"text": "A beats B", "orders": [{"better": "A", "worse": ["B"], "columns": ["c"]}]}
-TREND = {"text": "grows", "gain": {"better": "A", "worse": "B", "along": ["c", "d", "e"]}}
+
+def claim(**comparison):
+    """A claim of one comparison."""
+    return Claim(text="A beats B", comparisons=(comparison,))
+
+
+def judge(claim, figures, higher=()):
+    return judge_measured(claim, MeasuredFigures(figures, higher))
+
+
+ORDER = claim(kind="order", better="A", worse=["B"], columns=["c"])
+GROWTH = claim(kind="growing_gain", better="A", worse="B", along=["c", "d", "e"])
 
 
 def figures(better, worse):
@@ -65,20 +77,20 @@ def test_a_trend_compares_neighbouring_columns(growth, verdict):
     gains = np.cumsum([1.0, *growth])
     worse = {c: 50 + g + seeds for c, g in zip("cde", gains, strict=True)}
     better = dict.fromkeys("cde", 50 + seeds**2)
-    assert judge(TREND, seeds_alone({"A": better, "B": worse}))["verdict"] == verdict
+    assert judge(GROWTH, seeds_alone({"A": better, "B": worse}))["verdict"] == verdict
 
 
 def test_a_claim_needs_all_of_its_comparisons():
-    claim = {"text": "", "orders": [{"better": "A", "worse": ["B", "C"], "columns": ["c"]}]}
+    both = claim(kind="order", better="A", worse=["B", "C"], columns=["c"])
     held = {"A": {"c": [1.0, 1.1]}, "B": {"c": [5.0, 5.2]}, "C": {"c": [1.0, 1.2]}}
-    assert judge(claim, seeds_alone(held))["verdict"] == "undecided"
+    assert judge(both, seeds_alone(held))["verdict"] == "undecided"
 
 
 @pytest.mark.parametrize(("step", "verdict"), [(5, "holds"), (-5, "reversed"), (0, "undecided")])
 def test_a_rise_compares_a_rows_own_columns(step, verdict):
     seeds = np.array([0.0, 0.1, 0.2])
-    claim = {"text": "", "rise": {"rows": ["A"], "along": ["c", "d"]}}
-    judged = judge(claim, seeds_alone({"A": {"c": 50 + seeds, "d": 50 + step + seeds[::-1]}}))
+    rise = claim(kind="rise", rows=["A"], along=["c", "d"])
+    judged = judge(rise, seeds_alone({"A": {"c": 50 + seeds, "d": 50 + step + seeds[::-1]}}))
     assert judged["verdict"] == verdict
     assert judged["detail"].startswith(f"A, d against c: {step:+.1f}")
 
@@ -86,8 +98,8 @@ def test_a_rise_compares_a_rows_own_columns(step, verdict):
 @pytest.mark.parametrize(("height", "verdict"), [(0.5, "holds"), (1.5, "reversed")])
 def test_a_limit_is_compared_with_the_figures(height, verdict):
     seeds = np.array([0.0, 0.01, 0.02])
-    claim = {"text": "", "below": {"rows": ["A"], "columns": ["c"], "limit": 1.0}}
-    judged = judge(claim, seeds_alone({"A": {"c": height + seeds}}))
+    below = claim(kind="below", rows=["A"], columns=["c"], limit=1.0)
+    judged = judge(below, seeds_alone({"A": {"c": height + seeds}}))
     assert judged["verdict"] == verdict
     assert judged["detail"].startswith("1.0 - A, c")
 
@@ -95,18 +107,14 @@ def test_a_limit_is_compared_with_the_figures(height, verdict):
 @given(st.lists(st.lists(st.floats(10, 99, width=16), min_size=4, max_size=4), min_size=2))
 def test_gains_are_compared_by_the_paired_t_test(seeds):
     a, b, c, d = np.array(seeds).T
-    claim = {
-        "text": "",
-        "gains": [
-            {
-                "more": {"better": "A", "worse": "B"},
-                "less": {"better": "C", "worse": "D"},
-                "columns": ["c"],
-            }
-        ],
-    }
+    larger = claim(
+        kind="larger_gain",
+        more={"better": "A", "worse": "B"},
+        less={"better": "C", "worse": "D"},
+        columns=["c"],
+    )
     held = seeds_alone({n: {"c": v} for n, v in zip("ABCD", (a, b, c, d), strict=True)})
-    verdict = judge(claim, held)["verdict"]
+    verdict = judge(larger, held)["verdict"]
     if np.ptp((b - a) - (d - c)) == 0:
         return
     test = stats.ttest_rel(b - a, d - c)
@@ -128,9 +136,9 @@ def test_what_was_not_measured_decides_nothing():
 @given(st.lists(st.lists(st.floats(10, 99, width=16), min_size=4, max_size=4), min_size=3))
 def test_a_slope_is_the_mean_of_each_seeds_least_squares(seeds):
     held = np.array(seeds)
-    claim = {"text": "", "trend": {"rows": list("ABCD"), "columns": ["c"]}}
+    trend = claim(kind="trend", rows=list("ABCD"), columns=["c"])
     (slope,) = judge(
-        claim, seeds_alone({n: {"c": v} for n, v in zip("ABCD", held.T, strict=True)})
+        trend, seeds_alone({n: {"c": v} for n, v in zip("ABCD", held.T, strict=True)})
     )["comparisons"]
     fitted = [stats.linregress(range(4), seed).slope for seed in held]
     assert slope["mean"] == pytest.approx(-np.mean(fitted), abs=1e-9)

@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.judge.claims import judge
+from experiments.config.claims import Claim
+from experiments.judge.claims import MeasuredFigures, judge
 from experiments.judge.evidence import constant, moved_by_takes, over_seeds
 from experiments.runs.details import Details
 
-ORDER = {"text": "A beats B", "orders": [{"better": "A", "worse": ["B"], "columns": ["c"]}]}
+ORDER = Claim(
+    text="A beats B",
+    comparisons=({"kind": "order", "better": "A", "worse": ["B"], "columns": ["c"]},),
+)
 
 
 def details(totals, counts, actions):
@@ -70,7 +74,7 @@ def test_with_one_seed_it_is_the_paired_test_over_takes():
         row: {"c": over_seeds([t.mean()], [details(t, np.ones(12), ["a"] * 12)], "mpjpe")}
         for row, t in {"A": ours, "B": theirs}.items()
     }
-    judged = judge(ORDER, held)
+    judged = judge(ORDER, MeasuredFigures(held))
     test = stats.ttest_rel(theirs, ours)
     low, high = test.confidence_interval()
     (compared,) = judged["comparisons"]
@@ -97,7 +101,7 @@ def test_intervals_of_seeds_and_takes_cover_the_truth():
             }
             for row, of in each.items()
         }
-        (compared,) = judge(ORDER, held)["comparisons"]
+        (compared,) = judge(ORDER, MeasuredFigures(held))["comparisons"]
         covered += compared["low"] < true < compared["high"]
     assert 0.93 <= covered / 400 <= 1
 
@@ -124,8 +128,9 @@ def test_a_column_of_other_frames_is_paired_by_take():
             zip([f"take {n}" for n in kept], columns["some"].takes.values(), strict=True)
         )
         columns["some"] = type(columns["some"])(columns["some"].seeds, renamed)
-    claim = {"text": "", "gain": {"better": "A", "worse": "B", "along": ["all", "some"]}}
-    (compared,) = judge(claim, held)["comparisons"]
+    comparison = {"kind": "growing_gain", "better": "A", "worse": "B", "along": ["all", "some"]}
+    claim = Claim(text="", comparisons=(comparison,))
+    (compared,) = judge(claim, MeasuredFigures(held))["comparisons"]
     gains = worse - better
 
     def growth(weights):

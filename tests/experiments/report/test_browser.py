@@ -45,9 +45,9 @@ curves:
     bars: true
 claims:
   - text: Rare poses are harder
-    rise: {rows: [FC, SR with a rather long name], along: [subject, rare]}
+    comparisons: [{kind: rise, rows: [FC, SR with a rather long name], along: [subject, rare]}]
   - text: Nothing is above a metre
-    below: {rows: [FC], columns: [subject], limit: 10000}
+    comparisons: [{kind: below, rows: [FC], columns: [subject], limit: 10000}]
 """
 PAGES = ("report", "clip", "pictures")
 WIDTHS = (360, 1280)

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 from contextlib import redirect_stdout
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -43,9 +42,9 @@ curves:
     bars: true
 claims:
   - text: SR is better than CPN
-    orders: [{better: SR, worse: [CPN], columns: [Avg]}]
+    comparisons: [{kind: order, better: SR, worse: [CPN], columns: [Avg]}]
   - text: SR kicks worse than it walks
-    rise: {rows: [SR], along: [Walk, Kick]}
+    comparisons: [{kind: rise, rows: [SR], along: [Walk, Kick]}]
 """
 SECOND = """
 title: a second table
@@ -63,7 +62,7 @@ columns:
 published: {}
 claims:
   - text: Ours is better than FC
-    orders: [{better: Ours, worse: [FC], columns: [subject]}]
+    comparisons: [{kind: order, better: Ours, worse: [FC], columns: [subject]}]
 """
 THIRD = """
 title: a third table
@@ -89,7 +88,7 @@ curves:
     unit: cm
 claims:
   - text: More subjects are better
-    orders: [{better: SR, worse: [SR(few)], columns: [subject]}]
+    comparisons: [{kind: order, better: SR, worse: [SR(few)], columns: [subject]}]
 """
 DEALT = """
 title: a row that is dealt out anew for every seed
@@ -263,8 +262,8 @@ def test_the_same_run_has_one_folder_and_another_run_another(made_up):
     table, setting = load_table("second"), Setting("synthetic", (), "quick")
 
     def folder(setting=setting, seed=0, fingerprint="", training=SUBJECT, **changes):
-        row = replace(Row("srnet", options={"network": "sr", "groups": 5}), **changes)
-        changed = replace(table, rows={"SR": row})
+        row = Row(**{"method": "srnet", "options": {"network": "sr", "groups": 5}} | changes)
+        changed = table.model_copy(update={"rows": {"SR": row}})
         return Run(changed, "SR", training, seed, setting, fingerprint, made_up).folder
 
     # srnet.yaml says five groups too
@@ -283,7 +282,7 @@ def test_the_same_run_has_one_folder_and_another_run_another(made_up):
         folder(options={"network": "fc"}),
         folder(presets={"quick": "other"}),
         folder(training=Training(set={"train_subjects": ["S1"]})),
-        folder(training=Training("global_shift")),
+        folder(training=Training(protocol="global_shift")),
     ]
     config = made_up / "configs/protocols/subject.yaml"
     held = yaml.safe_load(config.read_text())
