@@ -10,11 +10,15 @@ import torch
 
 from experiments.cli import reproduce
 from experiments.cli.lightning import main
+from experiments.config.tables import load_table
+from poseproof.errors import UserError
 from tests.datamodules.conftest import sway
 from tests.docs.pages import commands, files, made
 from tests.experiments.conftest import latest, make_tiny
 
-LIFTER, DATA_SET, TABLE = (f"docs/adding/{page}.md" for page in ("lifter", "data_set", "table"))
+LIFTER, DATA_SET, TABLE, CLAIM_KIND = (
+    f"docs/adding/{page}.md" for page in ("lifter", "data_set", "table", "claim_kind")
+)
 FRAMES = 12
 QUIET = ["--trainer.enable_progress_bar=false", "--trainer.enable_model_summary=false"]
 
@@ -24,7 +28,7 @@ def folder(tmp_path_factory):
     """Where a newcomer stands: the pages' files, the suite's configs, and motion of their own."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         folder = make_tiny(tmp_path_factory, monkeypatch)
-        for page in (LIFTER, DATA_SET, TABLE):
+        for page in (LIFTER, DATA_SET, TABLE, CLAIM_KIND):
             for name, text in files(page).items():
                 (folder / name).parent.mkdir(exist_ok=True)
                 (folder / name).write_text(text)
@@ -168,3 +172,36 @@ def test_the_table_is_made_and_judged(folder):
     page = (folder / "results/graph-table/table.md").read_text()
     assert "Published" not in page
     assert "COMPARABLE" not in page
+
+
+def test_a_kind_of_claim_is_one_class_and_one_yaml(folder):
+    assert list(files(CLAIM_KIND)) == ["mine/lower_by.py", "mine/lower-by.yaml"]
+    follow(CLAIM_KIND)
+    contents = table("lower-by")
+    errors = {row: columns["subject"]["seeds"] for row, columns in contents["cells"].items()}
+    (claim,) = contents["claims"]
+    (comparison,) = claim["comparisons"]
+    assert comparison["name"] == "0.9 Martinez - SR, subject"
+    pairs = zip(errors["Martinez"], errors["SR"], strict=True)
+    left = [0.9 * worse - better for worse, better in pairs]
+    assert comparison["mean"] == pytest.approx(sum(left) / 2)
+    assert comparison["seeds"] == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("percent: 10", "percent: ten", "percent: 'ten' is given where a number is needed."),
+        (", percent: 10", "", "claim 1, comparison 1: percent is missing."),
+        ("better: SR", "better: SRNet", "better: the table has no row 'SRNet'; choose one of"),
+        ("LowerBy", "LowBy", "'lower_by.LowBy' is not a class that inherits"),
+        ("lower_by", "lower_bye", "Python finds no module 'lower_bye': set PYTHONPATH"),
+    ],
+)
+def test_a_claim_of_ones_own_kind_is_checked_before_anything_is_trained(folder, old, new, words):
+    text = files(CLAIM_KIND)["mine/lower-by.yaml"]
+    assert old in text
+    (folder / "mine/wrong.yaml").write_text(text.replace(old, new))
+    with pytest.raises(UserError) as refused:
+        load_table("mine/wrong.yaml")
+    assert words in str(refused.value)
