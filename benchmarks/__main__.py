@@ -9,7 +9,7 @@ from rich.table import Table
 
 from benchmarks import data, dpcn, networks, rie
 from benchmarks.official import recognised
-from experiments.runs.memory import keep_freed_memory
+from experiments.runs.process import keep_freed_memory
 
 
 def main() -> None:

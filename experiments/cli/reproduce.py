@@ -1,10 +1,8 @@
 """Reproduce a table: train every row, measure every column, judge every claim."""
 
 import argparse
-import logging
 import os
 import sys
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,17 +20,17 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from experiments.cli.lightning import one_sentence_for_mistakes
 from experiments.cli.options import add_options, setting_of
 from experiments.config.setting import Setting
 from experiments.config.tables import Table, load_table, table_names
+from experiments.judge.summary import summarise
 from experiments.report.listing import print_tables
 from experiments.report.table import print_table, write_report
 from experiments.runs.backends.launch import Launcher, stand_alone
 from experiments.runs.backends.shard import ALL, Shard
 from experiments.runs.backends.workers import OnFailure, OnRun, Workers, one_by_one, raise_it
-from experiments.runs.memory import keep_freed_memory
 from experiments.runs.plan import planned
+from experiments.runs.process import keep_freed_memory, one_sentence_for_mistakes, quieten
 from experiments.runs.run import Run
 
 STOPPED = 130
@@ -78,7 +76,7 @@ def reproduce(
     own = shard.of(dict.fromkeys(run.folder for run in held.runs))
     todo = [run for run in held.runs if run.missing and run.folder in own]
     execute(todo, jobs, console, lambda _: None, launcher=launcher)
-    contents = held.contents()
+    contents = summarise(held)
     if contents["complete"]:
         write_report(results / table.name, contents, held.runs, held.data.skeleton)
     return contents
@@ -204,7 +202,7 @@ def ready(options: argparse.Namespace, jobs: int) -> Iterator[dict[str, str]]:
         # beside other work; nor do its figures depend on the number of cores
         torch.set_num_threads(1)
     keep_freed_memory()
-    _quieten()
+    quieten()
     with one_sentence_for_mistakes():
         yield environment
 
@@ -236,13 +234,6 @@ def stoppable() -> Iterator[None]:
 def _cores() -> int:
     """Cores that this process may use; one where processes cannot be forked safely."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
-
-
-def _quieten() -> None:
-    """What Lightning says of every fit is no news when there are dozens of them."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric|torchmetrics")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from experiments.cli.options import setting_of
 from experiments.cli.reproduce import add_run_options, execute, jobs_of, launched, ready, stoppable
 from experiments.config.setting import Setting
 from experiments.config.tables import load_table, table_names
+from experiments.judge.summary import summarise
 from experiments.report.overview import Progress, write_overview
 from experiments.report.table import write_report
 from experiments.runs.backends.launch import Launcher
@@ -113,7 +114,7 @@ class Everything:
         held, name = progress.planned, progress.table.name
         assert held
         try:
-            contents = held.contents(progress.failed)
+            contents = summarise(held, progress.failed)
             write_report(self.results / name, contents, held.runs, held.data.skeleton)
         except Exception as error:
             progress.broken = _told(error)

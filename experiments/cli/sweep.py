@@ -10,11 +10,10 @@ from typing import Any
 
 import yaml
 
-from datamodules import PoseSequences
 from experiments.cli.agents.cells import Cell, cells_of
-from experiments.cli.lightning import PoseCLI
 from experiments.cli.options import setting_of
 from experiments.cli.reproduce import add_run_options, launched, ready
+from experiments.config.composer import compose
 from experiments.config.setting import Setting
 from experiments.config.sweeps import Sweep, load_sweep, sweep_names
 from experiments.config.tables import Row
@@ -50,13 +49,13 @@ def held_out_subject(row: Row, setting: Setting, name: str | None) -> str:
     """The training subject that a search is judged on: the last one unless it is named.
 
     Raises:
-        DataError: nobody can be held out.
+        UserError: nobody can be held out.
     """
     args = search_args(row, setting)
-    data: PoseSequences = PoseCLI(args, run=False).datamodule.source.load()
+    data = compose(args).datamodule().source.load()
     subject = name or (data.splits.get("train") or [""])[-1]
-    cli = PoseCLI([*args, f"--data.init_args.val_subject={subject}"], run=False)
-    cli.datamodule.load("validate", cli.model)
+    composition = compose([*args, f"--data.init_args.val_subject={subject}"])
+    composition.datamodule().load("validate", composition.model())
     return subject
 
 

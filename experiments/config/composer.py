@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from jsonargparse import ActionConfigFile, Namespace
 from pytorch_lightning import Callback, LightningModule, Trainer, seed_everything
@@ -129,6 +129,23 @@ class Composition:
             changes["seed_everything"] = seed
         return Composition(_sections(parser().parse_object(changes, self.config.clone())))
 
+    def with_values(self, values: Mapping[str, int]) -> "Composition":
+        """The same fit with whole numbers in some places, such as `trainer.max_epochs`.
+
+        Raises:
+            UserError: there is no such place.
+        """
+        config = self.config.clone()
+        for place, value in values.items():
+            if place not in config:
+                raise UserError(f"There is no option {place} to set to {value}.")
+            config[place] = value
+        return Composition(config)
+
+    def without_stages(self) -> "Composition":
+        """The same fit at once."""
+        return Composition(Namespace({**self.config, "stages": []}))
+
     def datamodule(self) -> PoseDataModule:
         """Build the data module alone.
 
@@ -224,7 +241,12 @@ def _sections(config: Namespace) -> Namespace:
 
 
 def _instantiated(config: Namespace) -> Namespace:
+    fit = parser()
+    # the name since jsonargparse 4.49, and the one before
+    instantiate = getattr(fit, "instantiate", None) or fit.instantiate_classes
     try:
-        return parser().instantiate_classes(config.clone())
+        return cast(Namespace, instantiate(config.clone()))
+    except UserError:
+        raise
     except ValueError as error:
         raise UserError(str(error)) from error

@@ -1,8 +1,7 @@
-"""A setting: the data and the preset that tables are run with, and what configs say of them."""
+"""A setting: the data and the preset that tables are run with, and the command lines they make."""
 
 import json
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 
 import yaml
 
-from experiments.cli.lightning import TRAINER_DEFAULTS
 from experiments.config.tables import CONFIGS, Row
 from experiments.config.tables import TRAINING as TRAINING
 
@@ -26,11 +24,11 @@ class Setting:
     Attributes:
         data: name of a config in `configs/sources`.
         source_args: arguments of the source that the config leaves to the user, such as its folder.
-        preset: as the user names it; the table says which config in `configs/presets` it means.
-        other: the source that the Cross-Dataset Protocol tests on; its config's when not given.
-        other_fingerprint: of its data.
+        preset: name of the preset; the table says which config in `configs/presets` it means.
+        other: source that the Cross-Dataset Protocol tests on; its config's when not given.
+        other_fingerprint: fingerprint of the data of `other`.
         images: folder of Human3.6M's images, for rows that take images.
-        ranks: processes that train a run together; each takes a batch a step.
+        ranks: number of processes that train a run together; each takes a batch a step.
     """
 
     data: str
@@ -45,35 +43,26 @@ class Setting:
         """The command line of a row under one protocol: its configs and what they leave open.
 
         Args:
-            row: of the table.
+            row: row of the table.
             protocol: name of a config in `configs/protocols`.
             options: `data.init_args.…` or `model.init_args.…` -> value.
         """
-        source = {**dict(self.source_args), **row.source}
+        configs = self.configs(row, protocol)
         place = "data.init_args.source.init_args"
-        if "source" in self.config(row, protocol)["data"]["init_args"]["source"].get(
-            "init_args", ()
-        ):
-            # pictures drawn of a source's motion
+        if _draws(configs["sources"]):
             place += ".source.init_args"
+        source = {**dict(self.source_args), **row.source}
         given: dict[str, Any] = {f"{place}.{key}": value for key, value in source.items()}
         if self.images and row.sources:
             given[f"{place}.images"] = self.images
         if protocol == CROSS_DATASET and self.other:
             given["data.init_args.test_source"] = self.other
-        configs = [f"--config={path}" for path in self._configs(row, protocol)]
-        return configs + [
+        return [f"--config={path}" for path in configs.values()] + [
             f"--{key}={as_text(value)}" for key, value in {**given, **options}.items()
         ]
 
-    def config(self, row: Row, protocol: str) -> dict[str, Any]:
-        """What the configs of a row say, later ones over earlier ones."""
-        merged: dict[str, Any] = {"trainer": {"max_epochs": TRAINER_DEFAULTS["max_epochs"]}}
-        for path in self._configs(row, protocol):
-            merge(merged, deepcopy(_parsed(path.read_text())))
-        return merged
-
-    def _configs(self, row: Row, protocol: str) -> list[Path]:
+    def configs(self, row: Row, protocol: str) -> dict[str, Path]:
+        """Axis -> config of a row, later ones over earlier ones."""
         preset = QUICK if self.preset == SMOKE else self.preset
         names = {
             "methods": row.method,
@@ -81,22 +70,8 @@ class Setting:
             "sources": row.sources.get(self.data, self.data),
             "presets": row.presets.get(preset, preset),
         }
-        paths = [CONFIGS / axis / f"{name}.yaml" for axis, name in names.items()]
-        return [*paths, CONFIGS / f"presets/{SMOKE}.yaml"] if self.preset == SMOKE else paths
-
-
-def protocol_config(name: str) -> Any:  # noqa: ANN401
-    """What a config in `configs/protocols` says, to be looked at and not changed."""
-    return _parsed((CONFIGS / "protocols" / f"{name}.yaml").read_text())
-
-
-def merge(into: dict[str, Any], held: Mapping[str, Any]) -> None:
-    """Put a config over another one: later ones win, option by option."""
-    for key, value in held.items():
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
-            merge(into[key], value)
-        else:
-            into[key] = value
+        paths = {axis: CONFIGS / axis / f"{name}.yaml" for axis, name in names.items()}
+        return paths | ({SMOKE: CONFIGS / f"presets/{SMOKE}.yaml"} if self.preset == SMOKE else {})
 
 
 def as_text(value: Any) -> str:  # noqa: ANN401
@@ -104,7 +79,13 @@ def as_text(value: Any) -> str:  # noqa: ANN401
     return value if isinstance(value, str) else json.dumps(value)
 
 
+def _draws(path: Path) -> bool:
+    """Whether a config's source draws pictures of another source's motion."""
+    source = _parsed(path.read_text())["data"]["init_args"]["source"]
+    return "source" in source.get("init_args", {})
+
+
 @cache
 def _parsed(text: str) -> Any:  # noqa: ANN401
-    """A config, to be looked at and not changed."""
+    """A YAML text, to be looked at and not changed."""
     return yaml.safe_load(text)

@@ -9,34 +9,33 @@ from typing import Any
 
 import numpy as np
 
-from datamodules import PoseSequences
-from experiments.config.setting import SMOKE, Setting
+from experiments.config.setting import SMOKE
 from experiments.config.tables import Curve, Table
 from experiments.judge.claims import TEST, MeasuredFigures, judge
 from experiments.judge.evidence import Evidence, over_seeds, total
+from experiments.runs.plan import Planned
 from experiments.runs.run import Run
 
 
-def summarise(
-    table: Table,
-    setting: Setting,
-    seeds: Sequence[int],
-    runs: Sequence[Run],
-    data: PoseSequences,
-    other: PoseSequences | None,
-    skipped: Mapping[str, str],
-) -> dict[str, Any]:
+def summarise(planned: Planned, failed: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Gather finished runs; equal runs give equal contents, to the letter.
 
+    Where runs have failed, the figures are those of the seeds that all rows have, but for rows
+    that have none.
+
     Args:
-        table: the table.
-        setting: data and preset.
-        seeds: in the order that every cell's figures stand in.
-        runs: all runs of the table.
-        data: what they ran on.
-        other: what they were tested on beside, if they were.
-        skipped: row that was not run -> why.
+        planned: the table's runs and data.
+        failed: row of which a run has failed -> why.
     """
+    skipped, runs, seeds = dict(planned.plan.skipped), planned.runs, planned.seeds
+    if failed:
+        by_row = {row: planned.seeds_done(row) for row in planned.plan.fingerprints}
+        common = set.intersection(*[each for each in by_row.values() if each] or [set()])
+        seeds = [seed for seed in seeds if seed in common]
+        skipped |= {row: why for row, why in failed.items() if not by_row[row]}
+        runs = [run for run in runs if run.missing or run.seed in common]
+    table, setting = planned.plan.table, planned.plan.setting
+    data, other = planned.data, planned.other
     done = [run for run in runs if not run.missing]
     figures = {row: _figures(table, row, done) for row in table.rows}
     higher = [column for column, each in table.columns.items() if each.higher]
@@ -67,7 +66,7 @@ def summarise(
         },
         # folder names, which are the identities of a row's runs
         "runs": {row: [run.folder.name for run in runs if run.row == row] for row in table.rows},
-        "skipped": dict(skipped),
+        "skipped": skipped,
         "absent": absent if done else [],
         "paper": {"source": table.paper, "cells": table.published},
         "comparable": setting.preset == "paper"

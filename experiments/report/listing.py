@@ -3,10 +3,10 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+import yaml
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
@@ -17,9 +17,9 @@ from datamodules import DataError
 from experiments.config.setting import CROSS_DATASET, Setting
 from experiments.config.tables import Table, Training, load_table, table_names
 from experiments.judge.claims import VERDICTS
-from experiments.runs.code_version import code_version
 from experiments.runs.costs import Cost, cost, rates
 from experiments.runs.files import write_json
+from experiments.runs.identity import digest, whole_code
 from experiments.runs.plan import Plan, plan
 
 # name, size in bytes and time of the last change in ns
@@ -148,12 +148,11 @@ def recall(table: Table, setting: Setting, results: Path, files: Sequence[FileSt
 
 def _key(table: Table, setting: Setting, files: Sequence[FileState]) -> str:
     """A hash of all that a plan depends on, without reading the data."""
-    held = setting.other or {}
-    said: list[Any] = [repr((table, setting))]
+    contents: list[Any] = [repr((table, setting)), files]
     for name, row in table.rows.items():
         trainings = [training.protocol for training in table.trainings(name)]
         for protocol in ("subject", CROSS_DATASET, *trainings):
-            config = setting.config(row, protocol)
-            said += [config, code_version([config["model"], config["data"], held])]
-    said += files
-    return blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=5).hexdigest()
+            configs = [path.read_text() for path in setting.configs(row, protocol).values()]
+            named = [yaml.safe_load(text) for text in configs]
+            contents += [configs, whole_code([*named, setting.other or {}])]
+    return digest(contents, size=5)

@@ -22,7 +22,11 @@ from experiments.runs.files import write_text
 
 PACKAGES = ("lightning_modules", "datamodules", "metrics")
 # what of `experiments` stands behind the words of a YAML
-YAML_WORDS = ("experiments.config.tables", "experiments.judge.claims", "experiments.runs.stages")
+YAML_WORDS = (
+    "experiments.config.tables",
+    "experiments.judge.claims",
+    "experiments.config.composer",
+)
 # whose options a config sets that names no class: it is added to one that does
 _OWNERS = {"model": "lightning_modules.PoseLifter", "data": "datamodules.PoseDataModule"}
 

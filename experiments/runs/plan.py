@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from datamodules import DataError, PoseSequences, Source
-from experiments.cli.lightning import PoseCLI
+from datamodules import CrossDatasetProtocol, DataError, PoseSequences
+from experiments.config.composer import compose
 from experiments.config.setting import CROSS_DATASET, TRAINING, Setting
-from experiments.config.tables import Row, Table, Training
-from experiments.judge.summary import summarise
-from experiments.runs.run import Run, datamodule
+from experiments.config.tables import Table, Training
+from experiments.runs.identity import data_key
+from experiments.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Plan:
     Attributes:
         table: the table.
         setting: data and preset.
-        fingerprints: row -> of its data; of the rows that the data serve.
+        fingerprints: row -> key of its data; of the rows that the data serve.
         trainings: row -> what it is trained under, as far as the data allow.
         skipped: row that is not run -> why.
     """
@@ -66,26 +65,8 @@ class Planned:
     data: PoseSequences
     other: PoseSequences | None
 
-    def contents(self, failed: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """What `table.json` holds.
-
-        Where runs have failed, the figures are those of the seeds that all rows have, but for rows
-        that have none.
-
-        Args:
-            failed: row of which a run has failed -> why.
-        """
-        skipped, runs, seeds = dict(self.plan.skipped), self.runs, self.seeds
-        if failed:
-            by_row = {row: self._seeds_done(row) for row in self.plan.fingerprints}
-            common = set.intersection(*[done for done in by_row.values() if done] or [set()])
-            seeds = [seed for seed in self.seeds if seed in common]
-            skipped |= {row: why for row, why in failed.items() if not by_row[row]}
-            runs = [run for run in runs if run.missing or run.seed in common]
-        table, setting = self.plan.table, self.plan.setting
-        return summarise(table, setting, seeds, runs, self.data, self.other, skipped)
-
-    def _seeds_done(self, row: str) -> set[int]:
+    def seeds_done(self, row: str) -> set[int]:
+        """The seeds with which a row is trained and measured."""
         own = [run for run in self.runs if run.row == row]
         return set(self.seeds) - {run.seed for run in own if run.missing}
 
@@ -106,8 +87,8 @@ def plan(table: Table, setting: Setting) -> tuple[Plan, PoseSequences, PoseSeque
         )
     other = load_other(table, setting)
     if other:
-        setting = replace(setting, other_fingerprint=other.fingerprint())
-    fingerprints = {sequences: sequences.fingerprint() for sequences in set(data.values())}
+        setting = replace(setting, other_fingerprint=data_key(other))
+    fingerprints = {sequences: data_key(sequences) for sequences in set(data.values())}
     held = Plan(
         table,
         setting,
@@ -136,7 +117,7 @@ def planned(table: Table, setting: Setting, seeds: Sequence[int], results: Path)
     for run in runs:
         for test in run.tests.values():
             if test.protocol != TRAINING:
-                _check(tuple(run.test_args(test)))
+                run.test_composition(test).datamodule()
     return Planned(held, seeds, runs, data, other)
 
 
@@ -159,7 +140,7 @@ def load_rows(table: Table, setting: Setting) -> tuple[dict[str, PoseSequences],
             skipped[name] = f"needs {needed}"
             continue
         try:
-            data[name] = _source(row, setting).load()
+            data[name] = compose(setting.args(row, "subject", {})).datamodule().source.load()
         except DataError as error:
             if not row.source:
                 raise
@@ -174,9 +155,10 @@ def possible_trainings(table: Table, row: str, setting: Setting) -> list[Trainin
         DataError: they allow none.
     """
     possible, refusals = [], []
+    row_options = {f"model.init_args.{k}": value for k, value in table.rows[row].options.items()}
     for training in table.trainings(row):
         options = {f"data.init_args.{name}": value for name, value in training.set.items()}
-        args = setting.args(table.rows[row], training.protocol, options)
+        args = setting.args(table.rows[row], training.protocol, row_options | options)
         if refusal := _refusal(tuple(args)):
             refusals.append(refusal)
         else:
@@ -195,38 +177,18 @@ def load_other(table: Table, setting: Setting) -> PoseSequences | None:
     if CROSS_DATASET not in {each.protocol for each in table.measurements}:
         return None
     args = setting.args(next(iter(table.rows.values())), CROSS_DATASET, {})
-    source: Source = PoseCLI(args, run=False).datamodule.test_source
-    return source.load()
+    joined = compose(args).datamodule()
+    assert isinstance(joined, CrossDatasetProtocol)
+    return joined.test_source.load()
 
 
-# rows of one method, of all tables, ask the same, and building what answers takes half a second
-
-
-def _source(row: Row, setting: Setting) -> Source:
-    return _built(tuple(setting.args(row, "subject", {})))
-
-
-@cache
-def _built(args: tuple[str, ...]) -> Source:
-    return datamodule(args).source
-
-
+# rows of several tables ask the same
 @cache
 def _refusal(args: tuple[str, ...]) -> str:
     """Why the data cannot train what a command line names; nothing where they can."""
-    cli = PoseCLI([*args], run=False)
+    composition = compose(args)
     try:
-        cli.datamodule.load("fit", cli.model)
+        composition.datamodule().load("fit", composition.model())
     except DataError as refusal:
         return str(refusal)
     return ""
-
-
-@cache
-def _check(args: tuple[str, ...]) -> None:
-    """Check that a measurement can be built.
-
-    Raises:
-        DataError: its options are wrong.
-    """
-    datamodule(args)

@@ -2,45 +2,35 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from functools import cached_property
-from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from datamodules import PoseDataModule
-from experiments.cli.lightning import PoseCLI
-from experiments.config.setting import (
-    CROSS_DATASET,
-    TRAINING,
-    Setting,
-    as_text,
-    merge,
-    protocol_config,
-)
+from experiments.config.composer import Composition, compose
+from experiments.config.setting import CROSS_DATASET, TRAINING, Setting, as_text
 from experiments.config.tables import Measurement, Table, Training
-from experiments.runs.code_version import FIT, STAGED_FIT, code_version
+from experiments.runs.callbacks import LastLoss
 from experiments.runs.details import Details, DetailsRecorder
 from experiments.runs.files import write_json
 from experiments.runs.fit import fit
-from experiments.runs.last_loss import LastLoss
-from experiments.runs.stages import Stage
+from experiments.runs.identity import digest, fit_of, machine, measure_key
 from lightning_modules.lifter import MILLIMETRES
 
 # a run is small: more GPUs serve more runs, not a faster one
-_TRAINER = {"devices": "1", "enable_progress_bar": "false", "enable_model_summary": "false"}
+_TRAINER = {"devices": 1, "enable_progress_bar": False, "enable_model_summary": False}
+# where a run was trained, kept with it
+ENVIRONMENT = "environment.json"
 
 
 class Run:
     """Trains one row with one seed, and measures it; what is done is not done again.
 
-    A run's folder is named by a hash of all that determines its weights: its configs and options,
-    the data and the code that it uses. Rows of several tables that are the same run share it. It
-    holds the last epoch's checkpoint, the log, the full config, `metrics.json`: test -> figures,
-    and a file of details for every test.
+    A run's folder is named by its fit key, and rows of several tables that are the same run share
+    it. It has the last epoch's checkpoint, the log, the full config, `metrics.json`: test ->
+    figures, and a file of details for every test.
 
     Args:
         table: the table.
@@ -48,7 +38,7 @@ class Run:
         training: what the row is trained under.
         seed: of weights, order and dropout.
         setting: data and preset.
-        fingerprint: of the row's data.
+        fingerprint: key of the row's data, as `data_key` gives it.
         folder: where runs live.
     """
 
@@ -67,34 +57,37 @@ class Run:
         self.training = training
         self.seed = seed
         self.setting = setting
-        held = table.rows[row]
-        model = {**held.options, **dict.fromkeys(held.seeded, seed)}
-        config = setting.config(held, training.protocol)
-        merge(config, {"model": {"init_args": model}})
-        merge(config, {"data": {"init_args": dict(training.set)}})
-        epochs = max(1, round(held.epochs * config["trainer"]["max_epochs"]))
-        config["trainer"]["max_epochs"] = epochs
-        self.max_epochs = epochs
-        self.stages = [Stage(**stage) for stage in config.get("stages", ())]
-        # in all of its stages
-        self.epochs = sum(stage.of(epochs) for stage in self.stages) or epochs
-        fitted = STAGED_FIT if self.stages else FIT
-        code = code_version([config["model"], config["data"]], fitted)
-        determining = [config, seed, fingerprint, code]
-        if setting.ranks > 1:
-            determining.append({"ranks": setting.ranks})
-        key = _digest(determining, size=5)
-        self.folder = folder / f"{Path(held.method).name}-seed{seed}-{key}"
-        options = {f"model.init_args.{name}": value for name, value in model.items()}
+        spec = table.rows[row]
+        options = {f"model.init_args.{name}": value for name, value in spec.options.items()}
         options |= {f"data.init_args.{name}": value for name, value in training.set.items()}
-        options |= {"trainer.max_epochs": epochs, "seed_everything": seed}
-        self.args = setting.args(held, training.protocol, options)
+        base = compose(setting.args(spec, training.protocol, options))
+        numbers = dict.fromkeys([f"model.init_args.{name}" for name in spec.seeded], seed)
+        numbers["trainer.max_epochs"] = max(1, round(spec.epochs * base.max_epochs))
+        numbers["seed_everything"] = seed
+        self.composition = base.with_values(numbers)
+        # the same on a command line
+        self.args = setting.args(spec, training.protocol, options | numbers)
+        self.fit = fit_of(self.composition, fingerprint, setting.ranks)
+        self.folder = folder / f"{Path(spec.method).name}-seed{seed}-{self.fit.key}"
+        self._read: tuple[tuple[int, int, int], dict[str, dict[str, float]]] | None = None
+
+    @property
+    def epochs(self) -> int:
+        """Epochs in all of its stages."""
+        return self.composition.epochs
 
     @property
     def metrics(self) -> dict[str, dict[str, float]]:
         """Test -> metric -> figure, of the tests that are done."""
         path = self.folder / "metrics.json"
-        return json.loads(path.read_text()) if path.exists() else {}
+        if not path.exists():
+            return {}
+        # another process may have written it
+        state = path.stat()
+        version = state.st_ino, state.st_size, state.st_mtime_ns
+        if self._read is None or self._read[0] != version:
+            self._read = version, json.loads(path.read_text())
+        return self._read[1]
 
     @property
     def missing(self) -> list[str]:
@@ -113,17 +106,15 @@ class Run:
         return trained and not measurement.mean
 
     def test(self, measurement: Measurement) -> str:
-        """Names a test by its protocol, its options and a digest of what else determines it."""
+        """Names a test by its protocol, its options and its measure key."""
         protocol = measurement.protocol
         if protocol == TRAINING:
             return TRAINING
-        held: Any = [protocol_config(protocol)]
-        if protocol == CROSS_DATASET:
-            held += [self.setting.other, self.setting.other_fingerprint]
+        model = self.composition.config.model.class_path
+        data = self.setting.other_fingerprint if protocol == CROSS_DATASET else ""
+        key = measure_key(self.fit.key, self.test_composition(measurement), model, data)
         options = [f"{key}={as_text(value)}" for key, value in sorted(measurement.set.items())]
-        return " ".join(
-            [Path(protocol).name, *options, _digest((held, code_version(held)), size=3)]
-        )
+        return " ".join([Path(protocol).name, *options, key])
 
     def figures(self, measurement: Measurement) -> dict[str, float]:
         """Metric -> figure, of a measurement that is done."""
@@ -137,28 +128,33 @@ class Run:
     def _details(self, test: str) -> Path:
         # of another layout they are not read
         layout = [field.name for field in fields(Details)]
-        return self.folder / f"details-{_digest((test, layout), size=5)}.npz"
+        return self.folder / f"details-{digest((test, layout), size=5)}.npz"
 
     def test_args(self, measurement: Measurement) -> list[str]:
         """The command line of a measurement."""
         options = {f"data.init_args.{key}": value for key, value in measurement.set.items()}
         return self.setting.args(self.table.rows[self.row], measurement.protocol, options)
 
+    def test_composition(self, measurement: Measurement) -> Composition:
+        """A measurement's data, composed."""
+        return compose(self.test_args(measurement))
+
     def execute(self, callbacks: Sequence[Callback] = ()) -> None:
         """Train what is not trained, measure what is not measured.
 
         Args:
-            callbacks: to follow the training.
+            callbacks: callbacks that follow the training.
         """
-        flags = [f"--trainer.{flag}={value}" for flag, value in _TRAINER.items()]
         # Apple's GPUs have no float64, in which the metrics add up
-        flags.append(f"--trainer.accelerator={'cuda' if torch.cuda.is_available() else 'cpu'}")
-        cli = fit([*self.args, *flags], self.stages, self.max_epochs, self.folder, callbacks)
+        accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+        self.note_environment()
+        composition = self.composition.with_options(trainer=_TRAINER | {"accelerator": accelerator})
+        built = fit(composition, self.folder, callbacks)
         recorder = DetailsRecorder()
-        cli.trainer.callbacks.append(recorder)  # type: ignore[attr-defined]
-        metrics = self.metrics
+        built.trainer.callbacks.append(recorder)  # type: ignore[attr-defined]
+        metrics = dict(self.metrics)
         for test in self.missing:
-            metrics[test] = self._measure(test, cli.model, cli.trainer, recorder)
+            metrics[test] = self._measure(test, built.model, built.trainer, recorder)
             write_json(self.folder / "metrics.json", metrics)
 
     def _measure(
@@ -167,18 +163,15 @@ class Run:
         if test == TRAINING:
             (last,) = (each for each in trainer.callbacks if isinstance(each, LastLoss))  # type: ignore[attr-defined]
             return {"loss": last.loss * MILLIMETRES}
-        trainer.test(model, datamodule(self.test_args(self.tests[test])), verbose=False)
+        data = self.test_composition(self.tests[test]).datamodule()
+        trainer.test(model, data, verbose=False)
         if recorder.details is not None:
             recorder.details.save(self._details(test))
         figures = trainer.callback_metrics.items()
         return {name.removeprefix("test/"): value.item() for name, value in figures}
 
-
-def datamodule(args: Sequence[str]) -> PoseDataModule:
-    """The datamodule of a command line."""
-    held: PoseDataModule = PoseCLI(list(args), run=False).datamodule
-    return held
-
-
-def _digest(held: Any, size: int) -> str:  # noqa: ANN401
-    return blake2b(json.dumps(held, sort_keys=True).encode(), digest_size=size).hexdigest()
+    def note_environment(self) -> None:
+        """Write once where the run is trained."""
+        path = self.folder / ENVIRONMENT
+        if not path.exists():
+            write_json(path, asdict(self.fit) | {"machine": machine()})

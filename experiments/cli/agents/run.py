@@ -8,7 +8,6 @@ import yaml
 
 from experiments.cli.agents.cells import Cell
 from experiments.cli.agents.mirror import Mirror
-from experiments.cli.lightning import PoseCLI
 from experiments.cli.lightning import main as cli_main
 from experiments.cli.reproduce import launched, ready, stoppable
 from experiments.cli.sweep import parse, search_args
@@ -36,8 +35,7 @@ def run_cell(cell: Cell, setting: Setting, results: Path, launcher: Launcher | N
         DataError: the same data and code are not here.
     """
     run = cell.find(setting, results)
-    built = PoseCLI(run.args, run=False)
-    config = yaml.safe_load(built.parser.dump(built.config, skip_none=False))
+    config = yaml.safe_load(run.composition.text())
     config |= {"table": cell.table, "row": cell.row, "preset": setting.preset, "run": cell.folder}
     to = start(cell.folder, f"{cell.table} {cell.row}, seed {cell.seed}", config)
     to.mark_preempting()
@@ -45,7 +43,7 @@ def run_cell(cell: Cell, setting: Setting, results: Path, launcher: Launcher | N
     mirror.send_epochs()
     with stoppable():
         one_by_one([run], lambda _: mirror.send_epochs(), lambda _: None, launcher=launcher)
-    mirror.finish(built.model.skeleton, results / cell.table / "index.html")
+    mirror.finish(run.composition.model().skeleton, results / cell.table / "index.html")
 
 
 def run_fit(sweep: Sweep, setting: Setting, results: Path, given: Sequence[str]) -> None:

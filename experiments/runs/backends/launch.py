@@ -93,9 +93,9 @@ class Launcher:
         if trained.exists():
             return
         task = run.folder / "task.json"
-        stages = [asdict(stage) for stage in run.stages]
-        held = {"args": run.args, "stages": stages, "max_epochs": run.max_epochs}
-        write_json(task, held | {"threads": torch.get_num_threads()})
+        run.note_environment()
+        config = run.composition.text()
+        write_json(task, {"config": config, "threads": torch.get_num_threads()})
 
         def on_line(line: str) -> None:
             if line.startswith(EPOCH_BEGINS):

@@ -6,15 +6,15 @@ import select
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from experiments.cli.lightning import one_sentence_for_mistakes
+from experiments.config.composer import compose_text
 from experiments.runs.backends.world import EPOCH_BEGINS, EPOCH_ENDS, World, say
 from experiments.runs.fit import fit
-from experiments.runs.memory import keep_freed_memory
-from experiments.runs.stages import Stage
+from experiments.runs.process import keep_freed_memory, one_sentence_for_mistakes
 
 # a job that is queued again goes on from the last epoch's end, and not, as Lightning's own way of
 # doing that has it, within an epoch, whose rest would hold frames that it has seen
@@ -50,39 +50,32 @@ class Telling(Callback):
             say(what)
 
 
-def flags(world: World) -> list[str]:
+def flags(world: World) -> dict[str, Any]:
     """The trainer's options in a world, one device a rank."""
     options = {
         "devices": world.devices,
         "num_nodes": world.nodes,
         "strategy": "ddp" if world.ranks > 1 else "auto",
         "accelerator": "cuda" if torch.cuda.is_available() else "cpu",
-        "enable_progress_bar": "false",
-        "enable_model_summary": "false",
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
     }
-    if world.by == "srun":
-        options["plugins"] = json.dumps(_SLURM)
-    return [f"--trainer.{name}={value}" for name, value in options.items()]
+    return options | ({"plugins": _SLURM} if world.by == "srun" else {})
 
 
 def main(args: Sequence[str] | None = None) -> None:
     """Fit what a file in a run's folder says."""
     (name,) = sys.argv[1:] if args is None else args
     task, world = Path(name), World.of(os.environ)
-    held = json.loads(task.read_text())
+    task_of = json.loads(task.read_text())
     if world.by == "srun":
         # Lightning knows this way alone of saying how many tasks there are
         os.environ["SLURM_NTASKS_PER_NODE"] = str(world.devices)
-    torch.set_num_threads(max(1, held["threads"] // world.devices))
+    torch.set_num_threads(max(1, task_of["threads"] // world.devices))
     keep_freed_memory()
     with one_sentence_for_mistakes():
-        fit(
-            [*held["args"], *flags(world)],
-            [Stage(**stage) for stage in held["stages"]],
-            held["max_epochs"],
-            task.parent,
-            [Telling()],
-        )
+        composition = compose_text(task_of["config"]).with_options(trainer=flags(world))
+        fit(composition, task.parent, [Telling()])
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def test_a_table_of_ones_own_is_read_by_its_path(own, tmp_path, monkeypatch):
     setting = Setting("synthetic", (), "quick")
     fc, wide = (Run(table, row, Training(), 0, setting, "", Path()) for row in table.rows)
     # the preset comes after the method
-    assert setting.config(table.rows["Wide"], "subject")["model"]["init_args"]["width"] == 32
+    assert wide.composition.config.model.init_args.width == 32
     assert fc.folder.name.startswith("fc_baseline-seed0-")
     assert wide.folder.name.startswith("wide-seed0-")
     assert all(test.startswith(("subject ", "rare_pose rarest=20 ")) for test in wide.tests)

@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from experiments.cli.lightning import PoseCLI
+from experiments.config.composer import compose
 from experiments.config.setting import Setting
 from experiments.config.tables import CONFIGS, FOLDER, Training, load_table, table_names
-from experiments.runs import run as runs
 from experiments.runs.run import Run
 
 TABLES = table_names()
@@ -94,7 +95,7 @@ def test_a_method_is_trained_under_the_protocol_that_it_asks_for(name):
 @cache
 def built(*args):
     """What is looked at of a command line's fit; tables share many."""
-    cli = runs.PoseCLI(list(args), run=False)
+    cli = PoseCLI(list(args), run=False)
     return SimpleNamespace(
         options=dict(cli.model.hparams),
         data=cli.datamodule,
@@ -102,11 +103,6 @@ def built(*args):
         seed=cli.config["seed_everything"],
         epochs=cli.trainer.max_epochs,
     )
-
-
-@cache
-def measured_on(*args):
-    return runs.datamodule(args)
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -119,18 +115,17 @@ def test_every_row_can_be_built_and_every_measurement_carried_out(name):
             fit = built(*run.args)
             for option, value in held.options.items():
                 assert fit.options[option] == value
-            assert fit.stages == run.stages
+            assert fit.stages == run.composition.stages
             for option, value in training.set.items():
                 assert getattr(fit.data, option) == value
             assert fit.seed == 3
-            assert fit.epochs == round(
-                held.epochs * QUICK.config(held, "subject")["trainer"]["max_epochs"]
-            )
+            whole = compose(QUICK.args(held, "subject", {})).max_epochs
+            assert fit.epochs == run.composition.max_epochs == round(held.epochs * whole)
     for measurement in table.measurements:
         if measurement.protocol == "training":
             continue
         for option, value in measurement.set.items():
-            held = getattr(measured_on(*run.test_args(measurement)), option)
+            held = getattr(run.test_composition(measurement).datamodule(), option)
             assert (list(held) if isinstance(held, tuple) else held) == value
 
 

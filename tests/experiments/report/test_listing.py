@@ -10,6 +10,7 @@ import pytest
 
 from datamodules.sources.source import Source
 from experiments.cli import reproduce
+from experiments.config.composer import compose
 from experiments.config.setting import Setting
 from experiments.config.tables import load_table
 from experiments.report import listing
@@ -151,10 +152,11 @@ def test_smoke_is_the_quick_preset_cut_short(tiny, monkeypatch):
     table = load_table("rie-table1")
     row, long = table.rows["+P-ENH+T-ENH(M-S OPT)"], table.rows["+P-ENH+T-ENH(180 epochs)"]
     quick, smoke = (Setting("synthetic", (), preset) for preset in ("quick", "smoke"))
-    both = [setting.config(row, "subject") for setting in (quick, smoke)]
-    assert both[0]["model"] == both[1]["model"]
-    assert both[0]["stages"] == both[1]["stages"]
-    assert both[1]["trainer"] == {"max_epochs": 1, "limit_train_batches": 4}
+    whole, short = (compose(setting.args(row, "subject", {})).config for setting in (quick, smoke))
+    assert whole.model == short.model
+    assert whole.stages == short.stages
+    changed = {key: value for key, value in short.trainer.items() if whole.trainer[key] != value}
+    assert changed == {"max_epochs": 1, "limit_train_batches": 4}
     runs = [Run(table, name, table.trainings(name)[0], 0, smoke, "", tiny) for name in table.rows]
     by_row = dict(zip(table.rows, runs, strict=True))
     assert by_row["+P-ENH+T-ENH(M-S OPT)"].epochs == 3

@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from experiments.runs.code_version import used_files
 
 from datamodules import DataError
 from experiments.config.setting import Setting
 from experiments.config.tables import load_table
 from experiments.runs import code_version
-from experiments.runs.code_version import used_files
 from experiments.runs.run import Run
 
 ROOT = Path(code_version.__file__).parents[2]

@@ -272,7 +272,11 @@ def test_the_same_run_has_one_folder_and_another_run_another(made_up):
         == folder(options={"groups": 5, "network": "sr"})
         == folder(options={"network": "sr"})
     )
-    assert folder() == folder(setting=Setting("synthetic", (("root", "moved"),), "quick"))
+    here, moved = (
+        folder(setting=Setting("npz", (("root", root), ("name", "x")), "quick"))
+        for root in ("here", "moved")
+    )
+    assert here == moved
     different = [
         folder(),
         folder(seed=1),

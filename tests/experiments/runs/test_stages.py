@@ -11,8 +11,9 @@ import torch
 import yaml
 
 from experiments.cli.lightning import main
+from experiments.config.composer import Stage
 from experiments.config.tables import CONFIGS
-from experiments.runs.stages import Frozen, Stage
+from experiments.runs.fit import Frozen
 from tests.experiments.cli.test_lightning import QUICK, method_args, narrow
 from tests.experiments.conftest import (
     SHORT,

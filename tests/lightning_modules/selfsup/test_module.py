@@ -8,7 +8,7 @@ from pytorch_lightning import Callback, Trainer
 from torch import nn
 
 from datamodules import SyntheticImages, SyntheticMocap, UnpairedProtocol
-from experiments.runs.random_states import RandomStates
+from experiments.runs.callbacks import RandomStates
 from lightning_modules import SelfSup
 from lightning_modules.layers.images import draw_skeletons
 from lightning_modules.selfsup.patch_discriminator import lsgan_loss

@@ -1,0 +1,93 @@
+"""The process that runs are made in: its memory, what it prints, and how it ends on a mistake."""
+
+import ctypes
+import logging
+import os
+import pickle
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from jsonargparse import ArgumentError
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
+from poseproof.errors import UserError
+
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep what a training step frees for the next step.
+
+    It would hand every large array back to the kernel, and each step would begin with fresh, empty
+    pages: up to a third of a step on a CPU (`make bench`). Other systems are left alone.
+    """
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(_M_MMAP_MAX, 0)
+        libc.mallopt(_M_TRIM_THRESHOLD, -1)
+
+
+def check_checkpoint(path: str) -> None:
+    """Check that a file is a checkpoint of Lightning's, read as tensors and plain values alone.
+
+    Raises:
+        UserError: the file is not there, damaged, something else, or would run code.
+    """
+    if not Path(path).is_file():
+        raise UserError(f"There is no checkpoint {path}: check --ckpt_path.")
+    try:
+        contents = torch.load(path, weights_only=True, map_location="cpu")
+    except pickle.UnpicklingError as error:
+        raise UserError(
+            f"{path} contains more than tensors and plain values, so nothing of it was run: use a "
+            "checkpoint that this suite has written."
+        ) from error
+    except (RuntimeError, EOFError, OSError, KeyError, ValueError, AttributeError) as error:
+        raise UserError(
+            f"{path} is damaged or no checkpoint: train again or fetch it again."
+        ) from error
+    named = isinstance(contents, dict) and {"state_dict", "pytorch-lightning_version"} <= {
+        *contents
+    }
+    if not named:
+        raise UserError(f"{path} is no checkpoint of Lightning's: it has no weights by name.")
+
+
+def quieten() -> None:
+    """Leave out what Lightning says of every fit: it is no news when there are dozens of them."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric|torchmetrics")
+
+
+@contextmanager
+def one_sentence_for_mistakes() -> Iterator[None]:
+    """End the process with one sentence and exit code 2 where the user has made a mistake."""
+    # whatever opens a checkpoint, and whatever it asks for
+    os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
+    try:
+        yield
+    except (ArgumentError, UserError, MisconfigurationException) as error:
+        message = _without_search(str(error))
+    except ModuleNotFoundError as error:
+        if error.name or "Requirement" not in str(error):
+            raise
+        message = str(error)
+    except RuntimeError as error:
+        if "loading state_dict" not in str(error):
+            raise
+        message = "The checkpoint is not of this model: give the configs of its training."
+    else:
+        return
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _without_search(message: str) -> str:
+    """The lines of a message that name the mistake, without jsonargparse's way to it."""
+    search = ("Does not validate", "Subtypes:", "Errors:", "Given value", "Expected a <class 'None")
+    lines = (line.strip(" -") for line in message.splitlines())
+    return " ".join(line for line in lines if not line.startswith(search))
