@@ -1,78 +1,181 @@
 """Read pickles of arrays, dicts, lists, strings and numbers; anything else is refused.
 
-NumPy's own unpickling trusts the sizes that a pickle names, and the C unpickler the places in its
-memory: a changed byte can crash either. So does hashing a tuple that is nested deeply: keys are
-strings and numbers. Nothing is written out for a message: what lists share is written out as often
-as it is shared, which doubles with every level.
+Python's and NumPy's own unpickling trust the sizes and places that a pickle names, so that one
+changed byte can crash them or fill the memory; so can the hash of a deeply nested tuple. Here
+`pickletools` decodes the instructions, and a small stack machine follows those that build plain
+data. Functions are stand-ins for the few that make arrays, and dict keys are strings and numbers.
 """
 
 import io
-import math
 import pickle
-import re
-import struct
-from collections.abc import Callable
-from typing import Any, ClassVar, NoReturn
+import pickletools
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-# opcode -> what reads it
-_READ: dict[int, Callable[..., Any]] = pickle._Unpickler.dispatch
+from datamodules.reading.pickled_arrays import Array, Dtype, Maker
+
 _PLAIN = (str, bytes, int, float, complex, bool, type(None), np.generic)
-# classes, sets and what lies outside of the pickle
-_FOREIGN = (
-    *(pickle.INST, pickle.OBJ, pickle.NEWOBJ, pickle.NEWOBJ_EX),
-    *(pickle.EMPTY_SET, pickle.ADDITEMS, pickle.FROZENSET),
-    *(pickle.EXT1, pickle.EXT2, pickle.EXT4, pickle.PERSID, pickle.BINPERSID),
-    *(pickle.NEXT_BUFFER, pickle.READONLY_BUFFER),
-)
+_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+_EMPTY: dict[str, type] = {"EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_TUPLE": tuple}
+_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+# instructions that put their own argument on the stack
+_VALUES = {
+    *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
+    *("STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
+    *("UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "BYTEARRAY8"),
+}
 
 
 def load_pickle(stream: io.BytesIO) -> Any:  # noqa: ANN401
     """Read one pickle.
 
+    Args:
+        stream: bytes that begin with the pickle.
+
     Raises:
-        pickle.UnpicklingError: it asks for anything but the above; damaged pickles may raise any of
-            the errors that Python's own unpickler does.
+        EOFError: the pickle is cut short, or has an unknown instruction.
+        pickle.UnpicklingError: the pickle asks for anything but plain data. Contents that do not
+            fit each other also raise ValueError, LookupError, TypeError and AttributeError, and
+            lists inside each other RecursionError.
     """
-    return _resolved(_Unpickler(stream).load(), {})
+    return _resolved(_Machine().run(stream), {})
 
 
-def _keyed(opcode: bytes, keys: slice) -> Callable[[Any], None]:
-    """Reads an opcode that fills a dict, once the keys, which lie so on the stack, are checked."""
-
-    def load(unpickler: Any) -> None:  # noqa: ANN401
-        if not all(isinstance(key, _PLAIN) for key in unpickler.stack[keys]):
-            raise pickle.UnpicklingError("a key is neither a string nor a number")
-        _READ[opcode[0]](unpickler)
-
-    return load
+def _instructions(stream: io.BytesIO) -> Iterator[tuple[pickletools.OpcodeInfo, Any, int | None]]:
+    try:
+        yield from pickletools.genops(stream)
+    except ValueError as error:
+        raise EOFError(str(error)) from error
 
 
-class _Unpickler(pickle._Unpickler):
-    def find_class(self, module: str, name: str) -> Callable[..., Any]:
-        maker = maker_of(module, name)
-        if maker is None:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        # a pickle may set attributes on what it is given, so that it is given a new one each time
-        return lambda *args: maker(*args)
+class _Machine:
+    """The stack and the memo of a pickle's instructions, as `pickletools` documents them."""
 
-    def _load_foreign(self) -> NoReturn:
-        raise pickle.UnpicklingError("it asks for a class, a set or an outside object")
+    def __init__(self) -> None:
+        self.stack: list[Any] = []
+        # the stacks below each mark
+        self.below: list[list[Any]] = []
+        self.memo: dict[int, Any] = {}
 
-    def _load_bytearray8(self: Any) -> None:
-        """Python's own takes the memory before it sees whether there are so many bytes."""
-        (length,) = struct.unpack("<Q", self.read(8))
-        self.append(bytearray(self.read(length)))
+    def run(self, stream: io.BytesIO) -> Any:  # noqa: ANN401
+        """Follow the instructions to the last one, and return the value that it leaves."""
+        for opcode, argument, _ in _instructions(stream):
+            if opcode.name in _VALUES:
+                self.stack.append(argument)
+            elif opcode.name in _CONSTANTS:
+                self.stack.append(_CONSTANTS[opcode.name])
+            elif opcode.name in _EMPTY:
+                self.stack.append(_EMPTY[opcode.name]())
+            elif opcode.name in _TUPLES:
+                self.stack.append(self._popped(_TUPLES[opcode.name]))
+            elif opcode.name not in ("PROTO", "FRAME", "STOP"):
+                step = getattr(self, f"_{opcode.name.lower()}", None)
+                if step is None:
+                    raise pickle.UnpicklingError("it asks for a class, a set or an outside object")
+                step(argument)
+        return self.stack.pop()
 
-    dispatch: ClassVar[dict[int, Callable[..., Any]]] = {
-        **_READ,
-        **dict.fromkeys((opcode[0] for opcode in _FOREIGN), _load_foreign),
-        pickle.SETITEM[0]: _keyed(pickle.SETITEM, slice(-2, -1)),
-        pickle.SETITEMS[0]: _keyed(pickle.SETITEMS, slice(0, None, 2)),
-        pickle.DICT[0]: _keyed(pickle.DICT, slice(0, None, 2)),
-        pickle.BYTEARRAY8[0]: _load_bytearray8,
-    }
+    def _popped(self, count: int) -> tuple[Any, ...]:
+        if len(self.stack) < count:
+            raise pickle.UnpicklingError("a value is missing")
+        values = tuple(self.stack[-count:])
+        del self.stack[-count:]
+        return values
+
+    def _marked(self) -> list[Any]:
+        """Remove what lies above the last mark, and the mark."""
+        values, self.stack = self.stack, self.below.pop()
+        return values
+
+    def _top(self, kind: type) -> Any:  # noqa: ANN401
+        if type(self.stack[-1]) is not kind:
+            raise pickle.UnpicklingError(f"it fills a {type(self.stack[-1]).__name__}")
+        return self.stack[-1]
+
+    def _mark(self, _: None) -> None:
+        self.below.append(self.stack)
+        self.stack = []
+
+    def _pop(self, _: None) -> None:
+        if self.stack:
+            self.stack.pop()
+        else:
+            self._marked()
+
+    def _pop_mark(self, _: None) -> None:
+        self._marked()
+
+    def _dup(self, _: None) -> None:
+        self.stack.append(self.stack[-1])
+
+    def _put(self, place: int) -> None:
+        self.memo[place] = self.stack[-1]
+
+    _binput = _long_binput = _put
+
+    def _memoize(self, _: None) -> None:
+        self._put(len(self.memo))
+
+    def _get(self, place: int) -> None:
+        self.stack.append(self.memo[place])
+
+    _binget = _long_binget = _get
+
+    def _append(self, _: None) -> None:
+        (value,) = self._popped(1)
+        self._top(list).append(value)
+
+    def _appends(self, _: None) -> None:
+        values = self._marked()
+        self._top(list).extend(values)
+
+    def _list(self, _: None) -> None:
+        values = self._marked()
+        self.stack.append(values)
+
+    def _tuple(self, _: None) -> None:
+        values = self._marked()
+        self.stack.append(tuple(values))
+
+    def _setitem(self, _: None) -> None:
+        values = self._popped(2)
+        self._top(dict).update(_pairs(values))
+
+    def _setitems(self, _: None) -> None:
+        values = self._marked()
+        self._top(dict).update(_pairs(values))
+
+    def _dict(self, _: None) -> None:
+        values = self._marked()
+        self.stack.append(dict(_pairs(values)))
+
+    def _global(self, names: str) -> None:
+        self.stack.append(Maker(*names.split(" ", 1)))
+
+    def _stack_global(self, _: None) -> None:
+        module, name = self._popped(2)
+        self.stack.append(Maker(module, name))
+
+    def _reduce(self, _: None) -> None:
+        maker, arguments = self._popped(2)
+        if type(maker) is not Maker or type(arguments) is not tuple:
+            raise pickle.UnpicklingError("it calls something that is not a function")
+        self.stack.append(maker.function(*arguments))
+
+    def _build(self, _: None) -> None:
+        (state,) = self._popped(1)
+        if not isinstance(self.stack[-1], Dtype | Array):
+            raise pickle.UnpicklingError(f"it sets the state of a {type(self.stack[-1]).__name__}")
+        self.stack[-1].set_state(state)
+
+
+def _pairs(values: Sequence[Any]) -> list[tuple[Any, Any]]:
+    keys = values[::2]
+    if not all(isinstance(key, _PLAIN) for key in keys):
+        raise pickle.UnpicklingError("a key is neither a string nor a number")
+    return list(zip(keys, values[1::2], strict=True))
 
 
 def _resolved(held: Any, memo: dict[int, Any]) -> Any:  # noqa: ANN401
@@ -96,75 +199,3 @@ def _resolved(held: Any, memo: dict[int, Any]) -> Any:  # noqa: ANN401
     else:
         raise pickle.UnpicklingError(f"it holds a {type(held).__name__}")
     return memo[id(held)]
-
-
-class Dtype:
-    """Stands for a dtype of plain numbers, strings or objects."""
-
-    def __init__(self, code: str, *_: bool) -> None:
-        if not re.fullmatch(r"\?|[biufcSU]\d{1,6}|O8?", code):
-            raise pickle.UnpicklingError(f"it asks for the data type {code!r}")
-        self.dtype = np.dtype(code[0] if code[0] == "O" else code)
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        if state[1] in ("<", ">"):
-            self.dtype = self.dtype.newbyteorder(state[1])
-
-
-class Array:
-    """Stands for an array."""
-
-    parts: tuple[tuple[int, ...], np.dtype, bool, Any]
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        _, shape, dtype, fortran, raw = state
-        self.parts = (shape, dtype.dtype, bool(fortran), raw)
-
-    def value(self, resolve: Callable[[Any], Any]) -> np.ndarray:
-        """The array; `resolve` turns what an array of objects holds into its value."""
-        shape, dtype, fortran, raw = self.parts
-        if not all(type(length) is int and length >= 0 for length in shape):
-            raise pickle.UnpicklingError("the shape of an array is no list of lengths")
-        if dtype.hasobject:
-            count = math.prod(shape)
-            flat = np.empty(count if len(raw) == count else -1, dtype)
-            for place, held in enumerate(raw):
-                flat[place] = resolve(held)
-        else:
-            raw = raw.encode("latin1") if isinstance(raw, str) else raw
-            flat = np.frombuffer(raw, dtype).copy()
-        return flat.reshape(shape, order="F" if fortran else "C")
-
-
-def _from_buffer(raw: bytes, dtype: Dtype, shape: tuple[int, ...], order: str) -> Array:
-    array = Array()
-    array.parts = (shape, dtype.dtype, order == "F", raw)
-    return array
-
-
-def _scalar(dtype: Dtype, raw: bytes) -> np.generic:
-    value: np.generic = np.frombuffer(raw, dtype.dtype, count=1)[0]
-    return value
-
-
-def _encode(text: str, encoding: str) -> bytes:
-    """How protocols before 3 spell bytes."""
-    if encoding != "latin1":
-        raise pickle.UnpicklingError("it asks for another encoding than latin1")
-    return text.encode("latin1")
-
-
-_NUMPY = re.compile(r"numpy\._?core\.(multiarray|numeric)|numpy")
-_MAKERS: dict[str, Callable[..., Any]] = {
-    "_reconstruct": lambda *_: Array(),
-    "scalar": _scalar,
-    "_frombuffer": _from_buffer,
-    "dtype": Dtype,
-    "ndarray": lambda *_: Array(),
-    "_codecs.encode": _encode,
-}
-
-
-def maker_of(module: str, name: str) -> Callable[..., Any] | None:
-    """What stands for the function that a pickle names, if it is one that makes arrays."""
-    return _MAKERS.get(name if _NUMPY.fullmatch(module) else f"{module}.{name}")

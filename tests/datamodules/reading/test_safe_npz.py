@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from numpy._core import numeric
 
 from datamodules.reading.safe_npz import load_npz
+from datamodules.reading.safe_pickle import load_pickle
 from poseproof.errors import DataError
 
 HELD = {
@@ -85,6 +86,36 @@ def test_reads_what_numpy_saves(tmp_path):
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_reads_every_pickle_protocol(tmp_path, protocol):
     assert_same(load_npz(npz(tmp_path / "a.npz", npy(HELD, protocol)))["held0"], HELD)
+
+
+TEXT, WHOLE = st.text(), st.integers()
+# no empty bytes: protocols before 3 call a function to make them
+SCALARS = (
+    TEXT | st.binary(min_size=1) | st.none() | st.booleans() | WHOLE | st.floats(allow_nan=False)
+)
+NESTED = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(TEXT | WHOLE, inner),
+)
+
+
+@settings(deadline=None, derandomize=True)
+@given(held=NESTED, protocol=st.integers(0, pickle.HIGHEST_PROTOCOL))
+def test_plain_data_are_read_as_python_reads_them(held, protocol):
+    pickled = pickle.dumps([held, held], protocol)
+    assert_same(load_pickle(io.BytesIO(pickled)), pickle.loads(pickled))  # noqa: S301
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_what_is_shared_or_circular_stays_so(protocol):
+    shared, array = [1], np.arange(3)
+    held = {"a": shared, "b": (shared, array), "c": array}
+    held["itself"] = held
+    got = load_pickle(io.BytesIO(pickle.dumps(held, protocol)))
+    assert got["itself"] is got
+    assert got["b"][0] is got["a"] == [1]
+    assert got["b"][1] is got["c"]
+    np.testing.assert_array_equal(got["c"], array)
 
 
 def renamed(protocol, core):
