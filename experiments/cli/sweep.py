@@ -23,7 +23,7 @@ from poseproof.errors import UserError
 
 
 def grid_config(sweep: Sweep, cells: Sequence[Cell], command: Sequence[str]) -> dict[str, Any]:
-    """What W&B is told of a grid: one parameter, the cell, and the command that executes it."""
+    """W&B's configuration of a grid: one parameter, the cell, and the command that executes it."""
     return {
         "name": sweep.title,
         "method": "grid",
@@ -33,7 +33,7 @@ def grid_config(sweep: Sweep, cells: Sequence[Cell], command: Sequence[str]) -> 
 
 
 def search_config(sweep: Sweep, val_subject: str, command: Sequence[str]) -> dict[str, Any]:
-    """What W&B is told of a search: its own words, and the command of a fit."""
+    """W&B's configuration of a search: the sweep's own, and the command of a fit."""
     held_out = f"--data.init_args.val_subject={val_subject}"
     return {"name": sweep.title, **sweep.search, "command": [*command, held_out, "${args}"]}
 
@@ -46,10 +46,10 @@ def search_args(row: Row, setting: Setting) -> list[str]:
 
 
 def held_out_subject(row: Row, setting: Setting, name: str | None) -> str:
-    """The training subject that a search is judged on: the last one unless it is named.
+    """The training subject that a search holds out for validation: the last one unless named.
 
     Raises:
-        UserError: nobody can be held out.
+        UserError: no training subject can be held out.
     """
     args = search_args(row, setting)
     data = compose(args).datamodule().source.load()
@@ -68,13 +68,13 @@ def need_key() -> None:
     need_wandb()
     if not has_key():
         raise UserError(
-            "A sweep is dealt out by W&B's server, which wants a key: `wandb login`, or set "
-            "WANDB_API_KEY. Without one `make reproduce` takes the same runs on this machine."
+            "A sweep needs W&B's server, and the server a key: run `wandb login`, or set "
+            "WANDB_API_KEY. Without a key, `make reproduce` makes the same runs on this machine."
         )
 
 
 def register(config: Mapping[str, Any], path: Path) -> None:
-    """Have `wandb sweep` register a config; it says what agents are started with.
+    """Have `wandb sweep` register a configuration; it prints the command that starts an agent.
 
     Raises:
         UserError: W&B refuses.
@@ -83,18 +83,19 @@ def register(config: Mapping[str, Any], path: Path) -> None:
     project = os.environ.get("WANDB_PROJECT", PROJECT)
     wandb = [sys.executable, "-m", "wandb", "sweep", "--project", project, str(path)]
     if subprocess.run(wandb).returncode:
-        raise UserError("W&B has not taken the sweep: it says why above.")
+        raise UserError("W&B has refused the sweep; its reason is printed above.")
 
 
 def parse(
     program: str, args: Sequence[str] | None
 ) -> tuple[argparse.Namespace, Setting, list[str]]:
-    """Read a command line: the options, the setting they say, and what is for the fits."""
+    """Read a command line: the options, the setting that they give, and options of the fits."""
     parser = argparse.ArgumentParser(f"python -m experiments.{program}", allow_abbrev=False)
     parser.add_argument("sweep", help=f"one of {', '.join(sweep_names())}, or a table")
     add_run_options(parser)
-    parser.add_argument("--val-subject", help="whom a search holds out; the last training subject")
-    parser.add_argument("--cell", help="the cell to execute, as an agent is told it")
+    held_out = "training subject that a search validates on; the last one if not given"
+    parser.add_argument("--val-subject", help=held_out)
+    parser.add_argument("--cell", help="name of the cell to execute, which W&B gives to the agent")
     options, given = parser.parse_known_args(args)
     if given and not any("." in each for each in given):
         parser.error(f"unknown: {' '.join(given)}")
@@ -114,7 +115,7 @@ def main(args: Sequence[str] | None = None) -> None:
             )
         need_key()
         setting, _ = launched(setting, options, environment)
-        # what an agent runs is told the same; `python` is that of the agent's environment
+        # agents get the same options; `python` is that of the agent's environment
         command = ["python", "-m", "experiments.cli.agents.run", *args]
         if sweep.row:
             subject = held_out_subject(sweep.row, setting, options.val_subject)

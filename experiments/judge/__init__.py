@@ -1,1 +1,1 @@
-"""Runs, what they leave, and what is concluded from it."""
+"""Verdicts on claims: the evidence of runs, the statistics, and the contents of `table.json`."""

@@ -1,4 +1,4 @@
-"""What `table.json` holds: the figures of all runs, beside the paper's, with verdicts."""
+"""The contents of `table.json`: the figures of all runs, those of the paper, and verdicts."""
 
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -24,8 +24,8 @@ def summarise(planned: Planned, failed: Mapping[str, str] | None = None) -> dict
     that have none.
 
     Args:
-        planned: the table's runs and data.
-        failed: row of which a run has failed -> why.
+        planned: runs and data of a table.
+        failed: name of each row with a failed run -> the error.
     """
     skipped, runs, seeds = dict(planned.plan.skipped), planned.runs, planned.seeds
     if failed:
@@ -88,7 +88,7 @@ def summarise(planned: Planned, failed: Mapping[str, str] | None = None) -> dict
             "tested_on": other and other.title,
             "fingerprint": data.fingerprint(),
             "frames": len(data),
-            "splits": {part: list(subjects) for part, subjects in data.splits.items()},
+            "splits": {split: list(subjects) for split, subjects in data.splits.items()},
         },
         "preset": setting.preset,
         "ranks": setting.ranks,
@@ -100,7 +100,7 @@ def summarise(planned: Planned, failed: Mapping[str, str] | None = None) -> dict
 
 
 def _figures(table: Table, row: str, done: Sequence[Run]) -> dict[str, Evidence]:
-    """Column -> what a row's seeds have measured."""
+    """Column -> the figure of a row over all seeds."""
     runs = [run for run in done if run.row == row]
     details = cache(lambda number, test: runs[number].details(test))
     figures: dict[str, Evidence] = {}
@@ -112,7 +112,7 @@ def _figures(table: Table, row: str, done: Sequence[Run]) -> dict[str, Evidence]
             )
             continue
         served = {n: run.figures(each) for n, run in enumerate(runs) if run.serves(each)}
-        seen = {n: held[each.metric] for n, held in served.items() if each.metric in held}
+        seen = {n: has[each.metric] for n, has in served.items() if each.metric in has}
         left = [details(n, runs[n].test(each)) for n in seen]
         figures[column] = over_seeds(seen.values(), left, each.metric)
     return figures

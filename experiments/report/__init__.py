@@ -1,1 +1,1 @@
-"""What people get to see: pages, figures, and tables in the terminal."""
+"""Reports: pages, figures, and tables in the terminal."""

@@ -11,9 +11,9 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 _COLORS = ("#c2410c", "#0369a1", "#15803d", "#7e22ce")
-# one fewer than would repeat with the colours: twenty rows are told apart
+# five, which share no factor with the four colours: twenty rows look different
 _SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up")
-# of an interval's drawing, and the air at its ends
+# width of the drawing of an interval, and the margin at its ends
 WIDTH, _MARGIN = 200.0, 8.0
 
 
@@ -21,7 +21,7 @@ def curve_figure(curve: Mapping[str, Any]) -> dict[str, Any]:
     """The error at each point and, dotted where it means something, its mean up to there.
 
     Args:
-        curve: as in `table.json`.
+        curve: one of the curves of a `table.json`.
 
     Returns:
         `data` and `layout` for Plotly.
@@ -53,8 +53,8 @@ def curve_figure(curve: Mapping[str, Any]) -> dict[str, Any]:
         # a finger that drags a figure scrolls the page
         dragmode=False,
     )
-    held: dict[str, Any] = json.loads(figure.to_json())
-    return held
+    plain: dict[str, Any] = json.loads(figure.to_json())
+    return plain
 
 
 @cache
@@ -67,7 +67,7 @@ def drawn_intervals(claim: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Where the comparisons of a claim are drawn, all on one scale that holds zero.
 
     Args:
-        claim: as in `table.json`.
+        claim: one of the claims of a `table.json`.
 
     Returns:
         For each comparison its `verdict`, its `text`, and the places of `zero`, `mean`,

@@ -27,15 +27,15 @@ FileState = tuple[str, int, int]
 
 
 def print_tables(setting: Setting, seeds: Sequence[int], results: Path, jobs: int) -> None:
-    """Print every table there is, what of its runs is done, and what the rest takes.
+    """Print all tables: how many of their runs are done, and how long the others take.
 
-    What the data serve is read from them the first time, and remembered in the results folder.
+    Which rows the data allow is read from the data the first time, and kept in the results folder.
 
     Args:
         setting: data and preset.
-        seeds: of the runs.
-        results: where they are.
-        jobs: runs at once.
+        seeds: seeds of the runs.
+        results: folder of the results.
+        jobs: number of runs at once.
     """
     listed = RichTable(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     listed.add_column("table", no_wrap=True)
@@ -61,16 +61,16 @@ def print_tables(setting: Setting, seeds: Sequence[int], results: Path, jobs: in
     console.print(listed)
     for name, why in refused.items():
         console.print(f"{name} cannot be run: {escape(why)}", highlight=False)
-    said = f"DATA={setting.data} PRESET={setting.preset} SEEDS={','.join(map(str, seeds))}"
+    given = f"DATA={setting.data} PRESET={setting.preset} SEEDS={','.join(map(str, seeds))}"
     console.print(
-        f"{said}, {jobs} runs at once, timed on this machine; a ? is for runs of a kind that was "
+        f"{given}, {jobs} runs at once, timed on this machine; a ? is for runs of a kind that was "
         f"not timed yet. Claims: {', '.join(VERDICTS)}.",
         highlight=False,
     )
 
 
-def _cells(held: Cost, jobs: int) -> list[str]:
-    return [str(held.runs), str(held.done), str(held.epochs), time_left(held, jobs)]
+def _cells(cost: Cost, jobs: int) -> list[str]:
+    return [str(cost.runs), str(cost.done), str(cost.epochs), time_left(cost, jobs)]
 
 
 def time_left(held: Cost, jobs: int) -> str:
@@ -89,10 +89,11 @@ def _counts(folder: Path, setting: Setting) -> str:
     path = folder / "table.json"
     if not path.exists():
         return ""
-    held = json.loads(path.read_text())
-    if (held["preset"], held["data"]["source"]) != (setting.preset, Path(setting.data).name):
+    contents = json.loads(path.read_text())
+    made_of = contents["preset"], contents["data"]["source"]
+    if made_of != (setting.preset, Path(setting.data).name):
         return ""
-    verdicts = [claim["verdict"] for claim in held["claims"]]
+    verdicts = [claim["verdict"] for claim in contents["claims"]]
     return " ".join(str(verdicts.count(verdict)) for verdict in VERDICTS)
 
 
@@ -111,10 +112,10 @@ def recall(table: Table, setting: Setting, results: Path, files: Sequence[FileSt
     Nothing is trained by a plan that is recalled.
 
     Args:
-        table: the table.
+        table: table to plan.
         setting: data and preset.
-        results: where plans are remembered.
-        files: of the data, as `data_files` gives them: walking a large folder takes long.
+        results: folder of the results, in which plans are kept.
+        files: state of the data's files, from `data_files`, which takes long in a large folder.
 
     Raises:
         DataError: the data do not serve the table.
@@ -122,14 +123,14 @@ def recall(table: Table, setting: Setting, results: Path, files: Sequence[FileSt
     key = _key(table, setting, files)
     path = results / "plans" / f"{table.name}-{key}.json"
     if path.exists():
-        held = json.loads(path.read_text())
+        remembered = json.loads(path.read_text())
     else:
         try:
             found, _, _ = plan(table, setting)
         except DataError as error:
-            held = {"refused": str(error)}
+            remembered = {"refused": str(error)}
         else:
-            held = {
+            remembered = {
                 "fingerprints": found.fingerprints,
                 "trainings": {
                     row: [training.model_dump() for training in trainings]
@@ -138,12 +139,14 @@ def recall(table: Table, setting: Setting, results: Path, files: Sequence[FileSt
                 "skipped": found.skipped,
                 "other": found.setting.other_fingerprint,
             }
-        write_json(path, held)
-    if "refused" in held:
-        raise DataError(held["refused"])
-    trainings = {row: [Training(**each) for each in own] for row, own in held["trainings"].items()}
-    setting = replace(setting, other_fingerprint=held["other"])
-    return Plan(table, setting, held["fingerprints"], trainings, held["skipped"])
+        write_json(path, remembered)
+    if "refused" in remembered:
+        raise DataError(remembered["refused"])
+    trainings = {
+        row: [Training(**each) for each in own] for row, own in remembered["trainings"].items()
+    }
+    setting = replace(setting, other_fingerprint=remembered["other"])
+    return Plan(table, setting, remembered["fingerprints"], trainings, remembered["skipped"])
 
 
 def _key(table: Table, setting: Setting, files: Sequence[FileState]) -> str:

@@ -31,13 +31,13 @@ class Progress:
     """How far a table is.
 
     Attributes:
-        table: the table.
-        planned: its runs and data, unless they were refused.
-        refused: why it cannot be run.
-        broken: what went wrong that should not.
-        failed: row -> why a run of it has failed.
-        left: runs that have not ended.
-        contents: of its `table.json`, once it is written.
+        table: table that is reproduced.
+        planned: runs and data of the table; None where it cannot be run.
+        refused: reason why it cannot be run; empty where it can.
+        broken: error in the suite itself that stopped the table; empty without one.
+        failed: name of each row with a failed run -> the error.
+        left: number of runs that have not ended.
+        contents: contents of `table.json`; None until it is written.
     """
 
     table: Table
@@ -50,7 +50,7 @@ class Progress:
 
     @property
     def state(self) -> str:
-        """In a word or two."""
+        """State of the table in a word or two."""
         if self.refused:
             return "cannot be run"
         if self.broken or self.failed:
@@ -61,23 +61,23 @@ class Progress:
 
     @property
     def claims(self) -> list[dict[str, Any]]:
-        """With their verdicts, once there are any."""
+        """Claims with their verdicts; empty until there are any."""
         return self.contents["claims"] if self.contents else []
 
     @property
     def counts(self) -> str:
-        """How many claims have each verdict."""
+        """Number of claims with each verdict."""
         counts = Counter(claim["verdict"] for claim in self.claims)
         return ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
 
     @property
     def troubles(self) -> list[str]:
-        """What of it could not be run and why, a sentence each."""
+        """A sentence for everything that could not be run, with the reason."""
         skipped = (self.contents or {}).get("skipped", {})
-        said = [self.refused, self.broken]
-        said += [f"A run of {row} has failed: {why}" for row, why in self.failed.items()]
-        said += [f"{row}: {why}" for row, why in skipped.items() if row not in self.failed]
-        return [sentence.rstrip(".") + "." for sentence in said if sentence]
+        sentences = [self.refused, self.broken]
+        sentences += [f"A run of {row} has failed: {why}" for row, why in self.failed.items()]
+        sentences += [f"{row}: {why}" for row, why in skipped.items() if row not in self.failed]
+        return [sentence.rstrip(".") + "." for sentence in sentences if sentence]
 
 
 def write_overview(
@@ -86,16 +86,16 @@ def write_overview(
     """Write `index.html` and `index.md`.
 
     Args:
-        results: folder for them, which the tables' own folders lie in.
-        tables: name -> how far it is.
+        results: folder for both files, in which the tables' own folders are.
+        tables: name of each table -> its progress.
         setting: data and preset.
-        seeds: of the runs.
+        seeds: seeds of the runs.
     """
     papers: dict[str, list[Progress]] = {}
     for name, progress in tables.items():
         papers.setdefault(name.split("-")[0], []).append(progress)
     written = [each.contents for each in tables.values() if each.contents]
-    told = {
+    values = {
         "title": "All tables",
         "setting": setting,
         "seeds": seeds,
@@ -113,11 +113,11 @@ def write_overview(
     }
     for name in ("index.html", "index.md"):
         template = TEMPLATES.get_template(f"everything.{name.split('.')[1]}.jinja")
-        write_text(results / name, template.render(told))
+        write_text(results / name, template.render(values))
 
 
 def _cost(tables: Mapping[str, Progress]) -> dict[str, float]:
-    """What the runs have taken, those that tables share counted once."""
+    """Time that the runs have taken, with runs that tables share counted once."""
     planned = [each.planned for each in tables.values() if each.planned]
     runs = {run.folder: run for each in planned for run in each.runs}
     spent = [Spent.of(run) for run in runs.values()]

@@ -1,4 +1,4 @@
-"""What a table leaves for people: the terminal's table, `table.md` and `index.html`."""
+"""The report of a table: in the terminal, in `table.md` and in `index.html`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from experiments.report.viewer import viewer_html
 from experiments.runs.files import write_json, write_text
 from experiments.runs.run import Run
 
-# columns that fit beside each other, each with the paper's
+# number of columns that fit a page, each with the published figures
 _WIDE = 6
 _STYLES = {"holds": "green", "reversed": "red", "undecided": "yellow"}
 
 
 def headline(contents: dict[str, Any]) -> str:
-    """What the figures were made of, and whether the paper's may stand beside them."""
+    """Data, preset and seeds of the figures, and whether they may be compared with the paper's."""
     data, preset = contents["data"], contents["preset"]
     on = f"Measured on {data['title']}"
     if data["tested_on"]:
@@ -45,7 +45,7 @@ def headline(contents: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure for people: measured, whether it is the best of its column, and published."""
+    """A figure as text: measured, whether it is the best of its column, and published."""
 
     measured: str
     best: bool
@@ -54,10 +54,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Grid:
-    """Figures for people, laid out.
+    """A table of figures as text.
 
     Attributes:
-        heads: titles from left to right.
+        heads: titles of the columns from left to right.
         lines: title of every line, which several may share, and its cells.
         measured: whether there are measured figures.
         paper: whether there are published ones.
@@ -70,7 +70,7 @@ class Grid:
 
 
 def grids(contents: dict[str, Any]) -> list[Grid]:
-    """Lay out the rows that were run and, apart, those that are published alone.
+    """Lay out the rows that were run and, in a second grid, those that are only published.
 
     Where a table has more columns than fit a page, the rows that were run become columns.
     """
@@ -114,7 +114,7 @@ def _cell(contents: dict[str, Any], row: str, column: str) -> Cell:
 
 
 def gaps(contents: dict[str, Any]) -> list[str]:
-    """What is empty in the table, and why, a sentence each."""
+    """A sentence for everything that is missing in the table, with the reason."""
     why: dict[str, list[str]] = {}
     for row, reason in contents["skipped"].items():
         why.setdefault(reason, []).append(row)
@@ -126,7 +126,7 @@ def gaps(contents: dict[str, Any]) -> list[str]:
 
 
 def confidence(claim: Mapping[str, Any]) -> str:
-    """In percent, never more than can be said."""
+    """Confidence of a verdict in percent, at most "over 99.9 %"."""
     value = claim["confidence"]
     return "over 99.9 %" if value > 99.9 else f"{value:.1f} %"
 
@@ -137,10 +137,10 @@ def write_report(
     """Write `table.json`, `table.md` and `index.html`.
 
     Args:
-        folder: of the table's results.
-        contents: as `summarise` gives them.
-        runs: of the table; `index.html` shows the predictions of those with the contents' seeds.
-        skeleton: of their data.
+        folder: folder of the table's results.
+        contents: contents of `table.json`, as `summarise` returns them.
+        runs: runs of the table; `index.html` shows predictions of those with the contents' seeds.
+        skeleton: joint layout of the data.
     """
     write_json(folder / "table.json", contents)
     common = contents | {
@@ -171,7 +171,7 @@ def write_report(
 
 
 def print_table(contents: dict[str, Any], folder: Path) -> None:
-    """Print the table, measured beside published, and the verdicts."""
+    """Print the table, with published figures next to measured ones, and the verdicts."""
     console = Console()
     for grid in grids(contents):
         table = RichTable(title=contents["title"])
@@ -197,10 +197,8 @@ def print_table(contents: dict[str, Any], folder: Path) -> None:
     console.print(" ".join([headline(contents), *gaps(contents)]), highlight=False)
     for claim in contents["claims"]:
         style = _STYLES[claim["verdict"]]
-        surely = "" if claim["confidence"] is None else f" [dim]({confidence(claim)})[/]"
-        console.print(
-            f"[{style}]{claim['verdict']:>9}[/]  {claim['text']}{surely}", highlight=False
-        )
+        sure = "" if claim["confidence"] is None else f" [dim]({confidence(claim)})[/]"
+        console.print(f"[{style}]{claim['verdict']:>9}[/]  {claim['text']}{sure}", highlight=False)
         console.print(f"           [dim]{claim['detail']}[/]", highlight=False)
     console.print(f"\nReport: {folder / 'index.html'}", highlight=False, soft_wrap=True)
 

@@ -22,16 +22,16 @@ class Scene:
     """A pose, or a clip of F frames, as it was seen and as it was predicted.
 
     Attributes:
-        title: which frames.
-        skeleton: the J joints.
+        title: title for people, such as the names of the frames.
+        skeleton: layout of the J joints.
         keypoints: (J, 2) or (F, J, 2), the 2D input in [-1, 1] by image width, y down. NaN where a
             joint is missing.
         predicted: (J, 3) or (F, J, 3) metres, camera frame (y down), root-relative.
-        truth: likewise, where it is known.
-        error: mm, where it is known.
+        truth: true pose in the shape of `predicted`; None where it is not known.
+        error: error of the prediction in mm; None where it is not known.
         image: (H, W, 3) uint8, RGB: what the method was given, cut out around the person.
         skeleton_image: (S, S) uint8: what a method has drawn between image and pose.
-        fps: frames a second of a clip.
+        fps: frames per second of a clip.
     """
 
     title: str
@@ -54,12 +54,12 @@ def viewer_html(scenes: Sequence[Scene], label: str, *, code: bool = True) -> st
     """A fragment of a page in which poses are turned, by pointer, touch and keyboard.
 
     The scenes turn together, and clips run together. A scene with an image is also drawn from the
-    front, from the side and from above, beside the image.
+    front, from the side and from above, next to the image.
 
     Args:
-        scenes: one or more.
-        label: what they are, for those who do not see them.
-        code: bring script and style along, which a page needs once.
+        scenes: scenes to show, one or more.
+        label: description of the scenes for screen readers.
+        code: whether script and style come along, which a page needs once.
 
     Returns:
         HTML that asks nothing of the network, for a page that extends `base.html.jinja`, whose
@@ -80,9 +80,9 @@ def viewer_page(scenes: Sequence[Scene], title: str, text: str = "") -> str:
     """A whole page with one viewer.
 
     Args:
-        scenes: one or more.
-        title: of the page.
-        text: a paragraph above the viewer.
+        scenes: scenes to show, one or more.
+        title: title of the page.
+        text: paragraph above the viewer.
     """
     return TEMPLATES.get_template("viewer_page.html.jinja").render(
         title=title, text=text, viewer=viewer_html(scenes, title)

@@ -16,10 +16,10 @@ class Cell:
     """A run by name.
 
     Attributes:
-        table: a table that it belongs to.
-        row: of the table.
-        seed: of the run.
-        folder: the run's, whose name holds the hash of all that determines its weights.
+        table: name of a table that the run belongs to.
+        row: name of a row of the table.
+        seed: seed of the run.
+        folder: name of the run's folder, with the hash of all that determines its weights.
     """
 
     table: str

@@ -143,8 +143,8 @@ def test_without_wandb_it_is_said_what_is_missing(monkeypatch, capsys, tiny_moti
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        ([TABLE], "wants a key: `wandb login`"),
-        (["srnet-search"], "wants a key"),
+        ([TABLE], "a key: run `wandb login`"),
+        (["srnet-search"], "a key: run"),
         (["no-sweep"], "There is no sweep 'no-sweep'; choose one of dpcn"),
         (["srnet", "--seed=3"], "--seed=3"),
         ([TABLE, "--model.init_args.lr=0.1"], f"{TABLE} is a grid, whose runs are those of its"),
