@@ -7,13 +7,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lightning_modules import DPCN, PoseLifter
-from lightning_modules.dpcn.consensus import Consensus
+from lightning_modules.dpcn.consensus import (
+    Consensus,
+    disagrees,
+    dual_share,
+    fit,
+    least_squares,
+    squared_lengths,
+    start,
+    step,
+    threshold_unit,
+)
 from lightning_modules.dpcn.network import GroupLifters
 from lightning_modules.layers import POSE_UNIT
 from lightning_modules.srnet.recombine import SplitRecombine
-
-# the coordinates' largest part that is rounding, as in `Consensus`
-_ROUNDING = 1e-6
 
 
 class Graph(nn.Module):
@@ -109,8 +116,8 @@ class GraphConsensus(nn.Module):
     It iterates until every pose of the batch is done, where `Consensus` leaves out those that are.
 
     Args:
-        consensus: the one that it stands for.
-        scripted: TorchScript's loop, or one that `torch.export` knows.
+        consensus: the consensus that it replaces.
+        scripted: whether the loop is TorchScript's, not one that `torch.export` knows.
     """
 
     def __init__(self, consensus: Consensus, scripted: bool) -> None:
@@ -122,96 +129,67 @@ class GraphConsensus(nn.Module):
         """Merge the groups' poses (B, n_t, n_g, 3) into (B, n, 3), the first joint at 0."""
         own = self.consensus
         rows = poses.permute(3, 1, 2, 0).flatten(1, 2)
-        pose = own._least_squares(rows)
+        merge, means, groups = own.matrices(rows)
+        pose = least_squares(rows, merge, means, groups)
         if own.norm != "l2":
-            rest = rows - own._fit(rows, pose)
-            lengths = rest.square().sum(0).sqrt()
-            apart = lengths.amax(0) > _ROUNDING * rows.square().sum(0).sqrt().amax(0)
-            middle = lengths.sort(0).values[(lengths.shape[0] - 1) // 2]
-            unit = torch.maximum(middle / 2, lengths.amax(0) / 100)
-            unit = unit.clamp_min(torch.finfo(rest.dtype).tiny)
-            half, scaled = own.relaxation / 2, rest / unit
+            rest = rows - fit(rows, pose, means, groups)
+            unit = threshold_unit(rest)
+            s, constant = start(rest / unit, own.by_row, own.relaxation)
             s = self.loop(
-                # as if the least squares were right
-                -scaled * (3 - _factor(scaled, own.norm == "l21")) / 2,
-                -2 * half * scaled,
-                own.merge.to(rows),
-                own.means.to(rows),
-                own.groups,
-                half,
-                own.norm == "l21",
+                s,
+                constant,
+                merge,
+                means,
+                groups,
+                own.by_row,
+                own.relaxation,
                 (2 * own.tolerance) ** 2,
                 own.max_iterations,
             )
-            solved = s * _factor(s, own.norm == "l21") * unit
-            pose = pose + own.merge.to(rows) @ torch.where(apart, solved, rest)
+            solved = torch.addcmul(s, s, dual_share(s, own.by_row), value=-2.0) * unit
+            pose = pose + merge @ torch.where(disagrees(rest, rows), solved, rest)
         joints = pose.permute(2, 1, 0)
         return joints - joints[:, :1]
 
 
-def _factor(s: Tensor, by_row: bool) -> Tensor:
-    """As `Consensus._factor`."""
-    squares = (s * s).sum(0) if by_row else s * s
-    return 1 - 2 * squares.clamp_min(1.0).rsqrt()
-
-
-def _step(
-    s: Tensor,
-    shift: Tensor,
-    merge: Tensor,
-    means: Tensor,
-    groups: Tensor,
-    half: float,
-    by_row: bool,
-) -> Tensor:
-    """One step of `Consensus._solve`, of (3, m, B)."""
-    factor = _factor(s, by_row)
-    pulled = s * factor
-    pose = merge @ pulled
-    apart = [3, groups.shape[0], groups.shape[1], -1]
-    shifts = pulled.reshape(apart).mean(2) - means @ pose
-    fit = pose.index_select(1, groups.flatten()).reshape(apart) + shifts.unsqueeze(2)
-    return shift + s * (1 - half - half * factor) + 2 * half * fit.reshape(s.shape)
-
-
 def _scripted_loop(
     s: Tensor,
-    shift: Tensor,
+    constant: Tensor,
     merge: Tensor,
     means: Tensor,
     groups: Tensor,
-    half: float,
     by_row: bool,
+    relaxation: float,
     least: float,
     most: int,
 ) -> Tensor:
     going, count = True, 0
     while going:
-        after = _step(s, shift, merge, means, groups, half, by_row)
+        after, _ = step(s, constant, merge, means, groups, by_row, relaxation)
         count += 1
-        going = count < most and bool(((after - s) ** 2).sum(0).max() > least)
+        going = count < most and bool(squared_lengths(after - s).max() > least)
         s = after
     return s
 
 
 def _exported_loop(
     s: Tensor,
-    shift: Tensor,
+    constant: Tensor,
     merge: Tensor,
     means: Tensor,
     groups: Tensor,
-    half: float,
     by_row: bool,
+    relaxation: float,
     least: float,
     most: int,
 ) -> Tensor:
     def going(count: Tensor, moved: Tensor, s: Tensor) -> Tensor:
         return (count < most) & (moved > least)
 
-    def step(count: Tensor, moved: Tensor, s: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        after = _step(s, shift, merge, means, groups, half, by_row)
-        return count + 1, (after - s).square().sum(0).flatten().amax(0), after
+    def body(count: Tensor, moved: Tensor, s: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        after, _ = step(s, constant, merge, means, groups, by_row, relaxation)
+        return count + 1, squared_lengths(after - s).flatten().amax(0), after
 
-    count = torch.zeros((), dtype=torch.int64, device=shift.device)
-    start = count, shift.new_full((), float("inf")), s
-    return torch.while_loop(going, step, start)[2]
+    count = torch.zeros((), dtype=torch.int64, device=s.device)
+    first = count, s.new_full((), float("inf")), s
+    return torch.while_loop(going, body, first)[2]

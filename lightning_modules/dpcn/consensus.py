@@ -1,4 +1,10 @@
-"""Consensus: the poses of overlapping joint groups merged into one (DPCN, Sec. 5)."""
+"""Consensus: the poses of overlapping joint groups merged into one (DPCN, Sec. 5).
+
+The functions are the steps of the solution, on tensors alone: `Consensus` repeats them in PyTorch,
+`experiments.cli.graphs` in an exported graph, and `consensus_kernel` is the same compiled. Their
+tensors hold a batch of B poses in the last dimension: a group pose's coordinates as `rows`
+(3, m, B), m = n_t n_g, group by group, and a pose as (3, n, B).
+"""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +18,114 @@ from torch import Tensor, nn
 Norm = Literal["l21", "l1", "l2"]
 # poses solved at once on a CPU; a GPU takes all that it is given
 POSES_AT_ONCE = 1024
-_CHECKED_EVERY = 4
-# of the largest of a pose's coordinates about the groups' centres: what is nearer agrees
-_ROUNDING = 1e-6
+# steps from one check of which poses are done to the next
+CHECKED_EVERY = 4
+# share of the largest of a pose's coordinates about the groups' centres that is rounding
+ROUNDING = 1e-6
+
+
+def squared_lengths(rows: Tensor) -> Tensor:
+    """Squared lengths (m, B) of rows (3, m, B): several times as fast as `norm`."""
+    x, y, z = rows[0], rows[1], rows[2]
+    return (x * x).addcmul_(y, y).addcmul_(z, z)
+
+
+def fit(rows: Tensor, pose: Tensor, means: Tensor, groups: Tensor) -> Tensor:
+    """The projection P F of Eq. 9: the pose at every group's joints, and the group's translation.
+
+    Args:
+        rows: (3, m, B), the groups' poses F.
+        pose: (3, n, B), the least-squares pose of these rows.
+        means: (n_t, n), the matrix that averages a pose over each group's joints.
+        groups: (n_t, n_g), joints of each group.
+
+    Returns:
+        (3, m, B).
+    """
+    shape = [groups.shape[0], groups.shape[1]]
+    shifts = rows.unflatten(1, shape).mean(2) - means @ pose
+    fitted = pose.index_select(1, groups.flatten()).unflatten(1, shape)
+    return fitted.add_(shifts.unsqueeze(2)).flatten(1, 2)
+
+
+def least_squares(rows: Tensor, merge: Tensor, means: Tensor, groups: Tensor) -> Tensor:
+    """The pose (3, n, B) that is nearest to rows (3, m, B), translations free, of mean 0.
+
+    Its second product brings what the rounding of the matrix `merge` (n, m) left out.
+    """
+    pose = merge @ rows
+    return pose + merge @ (rows - fit(rows, pose, means, groups))
+
+
+def disagrees(rest: Tensor, rows: Tensor) -> Tensor:
+    """Whether what the least squares leave of rows (3, m, B) is more than rounding: (B,)."""
+    return squared_lengths(rest).amax(0) > ROUNDING**2 * squared_lengths(rows).amax(0)
+
+
+def threshold_unit(rest: Tensor) -> Tensor:
+    """The threshold k = 1 / mu of Eq. 11, pose by pose (B,), which is the unit of the iterations.
+
+    It is half the median length of what the least squares leave, (3, m, B), and at least 1 % of the
+    largest: most rows may agree to the last bit, which says nothing of how far the others are.
+    """
+    lengths = squared_lengths(rest).sqrt_()
+    # as `median`, which ONNX does not know, and as fast
+    lower_half = lengths.topk((lengths.shape[0] + 1) // 2, 0, largest=False, sorted=False).values
+    median = lower_half.amax(0)
+    unit = torch.maximum(median / 2, lengths.amax(0) / 100)
+    return unit.clamp_min(torch.finfo(rest.dtype).tiny)
+
+
+def dual_share(s: Tensor, by_row: bool) -> Tensor:
+    """The factor that takes S to U, of each row (m, B) or of each coordinate (3, m, B)."""
+    squares = squared_lengths(s) if by_row else s * s
+    return squares.clamp_min_(1.0).rsqrt_()
+
+
+def start(rest: Tensor, by_row: bool, relaxation: float) -> tuple[Tensor, Tensor]:
+    """S before the first step, as if the least squares were right, and the constant of all steps.
+
+    Args:
+        rest: (3, m, B), what the least squares leave, in each pose's unit.
+        by_row: whether rows are shrunk (l2,1), not coordinates (l1).
+        relaxation: factor of the over-relaxation of A G.
+
+    Returns:
+        S and the constant, both (3, m, B).
+    """
+    return torch.addcmul(rest, rest, dual_share(rest, by_row)).neg_(), rest * -relaxation
+
+
+def step(
+    s: Tensor,
+    constant: Tensor,
+    merge: Tensor,
+    means: Tensor,
+    groups: Tensor,
+    by_row: bool,
+    relaxation: float,
+) -> tuple[Tensor, Tensor]:
+    """One iteration of Eq. 11 with its dual variable, as TorchScript and `torch.export` take it.
+
+    Args:
+        s: (3, m, B), S = A G - F + U before the step.
+        constant: (3, m, B), the second of `start`.
+        merge: (n, m), the matrix of the least squares' pose.
+        means: (n_t, n), the matrix that averages a pose over each group's joints.
+        groups: (n_t, n_g), joints of each group.
+        by_row: whether rows are shrunk (l2,1), not coordinates (l1).
+        relaxation: factor of the over-relaxation of A G.
+
+    Returns:
+        S after the step, (3, m, B), and what is to be added to the least squares' pose as S stood
+        before it, (3, n, B).
+    """
+    share = dual_share(s, by_row)
+    pulled = torch.addcmul(s, s, share, value=-2.0)
+    pose = merge @ pulled
+    kept = torch.add(share.new_full((), 1.0 - relaxation), share, alpha=relaxation)
+    after = torch.addcmul(constant, s, kept)
+    return after.add_(fit(pulled, pose, means, groups), alpha=relaxation), pose
 
 
 class Consensus(nn.Module):
@@ -24,21 +135,22 @@ class Consensus(nn.Module):
     group counts by its distance), the l1 norm (Eq. 7), or the squares of both.
 
     Eq. 9 is solved by ADMM with its dual variable, without which the updates of Eq. 11 end in a
-    Huber loss instead (research B3). With A = [E, I x 1] and P = A A^+, scaled dual U, k = 1 / mu:
+    Huber loss instead. With A = [E, I x 1] and P = A A^+, scaled dual U, k = 1 / mu:
     A G = P(F + N - U), then N = shrink(A G - F + U, k) and U = A G - F + U - N, where A G is
-    over-relaxed. Here one variable S = A G - F + U holds all: U is its part within the ball of k, N
-    the rest. F - P F is all of F that the iterations see, so that single precision suffices. k is
-    half the median residual of the least squares, pose by pose, and the unit that S is held in. On
-    a CPU the iterations are those of `consensus_kernel` where numba is installed.
+    over-relaxed. Here one variable S = A G - F + U holds all: U is S cut down to the ball of radius
+    k, and N the rest. F - P F is all of F that the iterations see, so that single precision
+    suffices. S is in units of k, which is `threshold_unit`. On a CPU the iterations are those of
+    `consensus_kernel` where numba is installed.
 
     Args:
-        groups: (n_t, n_g) joints of each group.
-        num_joints: n.
-        norm: "l21", "l1", or "l2" for least squares.
-        tolerance: a pose is done when no row of S moves further in a step than this part of the
-            median residual.
-        max_iterations: after which poses are given as they stand, to the next multiple of four.
-        relaxation: of A G.
+        groups: (n_t, n_g), joints of each group.
+        num_joints: n, joints of a pose.
+        norm: norm of the disagreement: "l21", "l1", or "l2" for least squares.
+        tolerance: share of the median residual; a pose is done when no row of S moves further in a
+            step.
+        max_iterations: number of steps, rounded up to a multiple of four, after which a pose is
+            taken as it stands.
+        relaxation: factor of the over-relaxation of A G.
 
     Raises:
         ValueError: an unknown norm, a joint in no group, or groups that do not hang together, so
@@ -64,6 +176,7 @@ class Consensus(nn.Module):
             raise ValueError(f"There is no norm {norm!r}: choose {', '.join(get_args(Norm))}.")
         check_connected(groups, num_joints)
         self.norm = norm
+        self.by_row = norm == "l21"
         self.tolerance = tolerance
         self.max_iterations = max_iterations
         self.relaxation = relaxation
@@ -88,9 +201,9 @@ class Consensus(nn.Module):
 
         Nothing flows back through it: training minimises `disagreement`.
         """
-        chunk = POSES_AT_ONCE if poses.device.type == "cpu" else max(1, len(poses))
+        count = POSES_AT_ONCE if poses.device.type == "cpu" else max(1, len(poses))
         with _full_precision(poses):
-            merged = torch.cat([self._merged(part) for part in _single(poses).split(chunk)])
+            merged = torch.cat([self._merged(chunk) for chunk in _single(poses).split(count)])
         return merged - merged[:, :1]
 
     def disagreement(self, poses: Tensor) -> Tensor:
@@ -101,60 +214,51 @@ class Consensus(nn.Module):
         """
         rows = _single(poses).permute(3, 1, 2, 0).flatten(1, 2)
         with _full_precision(poses):
-            unexplained = rows - self._fit(rows, self._least_squares(rows))
-        return unexplained.unflatten(1, self.groups.shape).permute(3, 1, 2, 0)
+            merge, means, groups = self.matrices(rows)
+            pose = least_squares(rows, merge, means, groups)
+            unexplained = rows - fit(rows, pose, means, groups)
+        return unexplained.unflatten(1, groups.shape).permute(3, 1, 2, 0)
+
+    def matrices(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """`merge`, `means` and `groups` of the functions above, in the precision of `rows`."""
+        return self.merge.to(rows), self.means.to(rows), self.groups
 
     def _merged(self, poses: Tensor) -> Tensor:
         rows = poses.permute(3, 1, 2, 0).flatten(1, 2).contiguous()
-        pose = self._least_squares(rows)
+        merge, means, groups = self.matrices(rows)
+        pose = least_squares(rows, merge, means, groups)
         if self.norm != "l2":
-            rest = rows - self._fit(rows, pose)
+            rest = rows - fit(rows, pose, means, groups)
             # the rest of a single group, or of groups that agree, is rounding
-            apart = _squares(rest).amax(0) > _ROUNDING**2 * _squares(rows).amax(0)
-            pose[:, :, apart] += self._solve(rest[:, :, apart])
+            open_poses = disagrees(rest, rows)
+            pose[:, :, open_poses] += self._solve(rest[:, :, open_poses])
         return pose.permute(2, 1, 0)
 
-    def _least_squares(self, rows: Tensor) -> Tensor:
-        """(3, m, B) to (3, n, B); the second step brings what the matrix's rounding left out."""
-        merge = self.merge.to(rows)
-        pose = merge @ rows
-        return pose + merge @ (rows - self._fit(rows, pose))
-
-    def _fit(self, rows: Tensor, pose: Tensor, out: Tensor | None = None) -> Tensor:
-        """P rows: the pose at every group's joints, and the group's translation; (3, m, B)."""
-        shifts = rows.unflatten(1, self.groups.shape).mean(2) - self.means.to(rows) @ pose
-        fit = torch.index_select(pose, 1, self.groups.flatten(), out=out)
-        fit.unflatten(1, self.groups.shape).add_(shifts[:, :, None])
-        return fit
-
     def _solve(self, rest: Tensor) -> Tensor:
-        """What the best pose has beyond the least squares', from what they leave (3, m, B)."""
-        lengths = _squares(rest).sqrt_()
-        # most rows may agree to the last bit, which says nothing of how far the others are
-        unit = torch.maximum(lengths.median(0).values / 2, lengths.amax(0) / 100)
-        unit = unit.clamp_min(torch.finfo(rest.dtype).tiny)
-        merge = compiled() if rest.device.type == "cpu" else None
+        """What to add to the least squares' pose, (3, n, B), from what it leaves, (3, m, B)."""
+        unit = threshold_unit(rest)
+        kernel = compiled() if rest.device.type == "cpu" else None
         rest = rest / unit
-        return (self._compiled(merge, rest) if merge else self._iterated(rest)).mul_(unit)
+        return (self._compiled(kernel, rest) if kernel else self._iterated(rest)).mul_(unit)
 
-    def _compiled(self, merge: Callable[..., None], rest: Tensor) -> Tensor:
-        """As `_iterated`, a part of the poses in every thread."""
+    def _compiled(self, kernel: Callable[..., None], rest: Tensor) -> Tensor:
+        """As `_iterated`, by the compiled kernel: every thread takes a share of the poses."""
         poses = rest.permute(2, 1, 0).contiguous()
         solved = rest.new_empty(len(poses), len(self.inverse), 3)
         groups, inverse = self.groups.flatten().numpy(), self.inverse.to(rest).numpy()
         kind = poses.numpy().dtype.type
         tolerance, relaxation = kind(2 * self.tolerance), kind(self.relaxation)
 
-        def solve(part: Tensor, out: Tensor) -> None:
-            merge(
-                part.numpy(),
+        def solve(chunk: Tensor, out: Tensor) -> None:
+            kernel(
+                chunk.numpy(),
                 groups,
                 self.groups.shape[1],
                 inverse,
-                self.norm == "l21",
+                self.by_row,
                 tolerance,
                 self.max_iterations,
-                _CHECKED_EVERY,
+                CHECKED_EVERY,
                 relaxation,
                 out.numpy(),
             )
@@ -166,38 +270,21 @@ class Consensus(nn.Module):
 
     def _iterated(self, rest: Tensor) -> Tensor:
         """What to add to the least squares' pose, (3, n, B), with `rest` in each pose's unit."""
-        relaxation, merge = self.relaxation, self.merge.to(rest)
-        # as if the least squares were right
-        s = torch.addcmul(rest, rest, self._dual(rest)).neg_()
-        shift = rest.mul_(-relaxation)
+        merge, means, groups = self.matrices(rest)
+        s, constant = start(rest, self.by_row, self.relaxation)
         solved = rest.new_empty(3, merge.shape[0], rest.shape[2])
-        places, step = torch.arange(rest.shape[2], device=rest.device), 0
-        # kept from step to step: fresh memory costs time
-        dual = pulled = pose = fit = None
+        places, count = torch.arange(rest.shape[2], device=rest.device), 0
         while len(places):
-            step += 1
-            dual = self._dual(s, out=dual)
-            pulled = torch.addcmul(s, s, dual, value=-2, out=pulled)
-            pose = torch.matmul(merge, pulled, out=pose)
-            fit = self._fit(pulled, pose, out=fit)
-            weight = torch.add(1 - relaxation, dual, alpha=relaxation, out=dual)
-            checked = step % _CHECKED_EVERY == 0
-            before = s.clone() if checked else s
-            torch.addcmul(shift, s, weight, out=s).add_(fit, alpha=relaxation)
-            if not checked:
+            before, count = s, count + 1
+            s, pose = step(s, constant, merge, means, groups, self.by_row, self.relaxation)
+            if count % CHECKED_EVERY:
                 continue
-            moved = _squares(before.sub_(s)).amax(0)
-            going = (moved > (2 * self.tolerance) ** 2) & (step < self.max_iterations)
+            moved = squared_lengths(before - s).amax(0)
+            going = (moved > (2 * self.tolerance) ** 2) & (count < self.max_iterations)
             if not going.all():
                 solved[:, :, places[~going]] = pose[:, :, ~going]
-                places, s, shift = places[going], s[:, :, going], shift[:, :, going]
-                dual = pulled = pose = fit = None
+                places, s, constant = places[going], s[:, :, going], constant[:, :, going]
         return solved
-
-    def _dual(self, s: Tensor, out: Tensor | None = None) -> Tensor:
-        """How much of S is U: of each row, or of each coordinate."""
-        squares = _squares(s, out) if self.norm == "l21" else torch.mul(s, s, out=out)
-        return squares.clamp_min_(1).rsqrt_()
 
 
 @cache
@@ -239,9 +326,3 @@ def _single(poses: Tensor) -> Tensor:
 def _full_precision(poses: Tensor) -> torch.autocast:
     """Outside of a training in mixed precision, whose products are millimetres off."""
     return torch.autocast(poses.device.type, enabled=False)
-
-
-def _squares(rows: Tensor, out: Tensor | None = None) -> Tensor:
-    """Squared lengths (m, B) of (3, m, B): several times as fast as `norm` over that dimension."""
-    x, y, z = rows
-    return torch.mul(x, x, out=out).addcmul_(y, y).addcmul_(z, z)

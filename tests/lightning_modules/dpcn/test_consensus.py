@@ -7,7 +7,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightning_modules.dpcn.consensus import Consensus, check_connected, compiled
+from lightning_modules.dpcn.consensus import (
+    Consensus,
+    check_connected,
+    compiled,
+    fit,
+    least_squares,
+    start,
+    step,
+    threshold_unit,
+)
 from lightning_modules.dpcn.joint_groups import sample_groups
 
 
@@ -241,3 +250,27 @@ def test_lanes_are_taken_up_again(monkeypatch):
     merged = Consensus(groups, 17)(poses.float())
     exact = Consensus(groups, 17, tolerance=1e-9).double()(poses.float().double())
     torch.testing.assert_close(merged.double(), exact, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("norm", ["l21", "l1"])
+@pytest.mark.parametrize("steps", [4, 40])
+def test_the_compiled_kernel_takes_the_steps_that_the_functions_take(norm, steps):
+    groups = groups_of(10)
+    _, poses = made_up(groups, 50, 30, 0.15)
+    consensus = Consensus(groups, 17, norm, tolerance=0, max_iterations=steps)
+    # the matrices in double precision, which the module rounds to float32 one by one
+    select = torch.nn.functional.one_hot(groups, 17).double()
+    consensus.inverse, consensus.means = consensus.inverse.double(), select.mean(1)
+    consensus.merge = consensus.inverse @ (select - select.mean(1, keepdim=True)).flatten(0, 1).mT
+    rows = poses.permute(3, 1, 2, 0).flatten(1, 2)
+    matrices = consensus.matrices(rows)
+    pose = least_squares(rows, *matrices)
+    rest = rows - fit(rows, pose, *matrices[1:])
+    unit = threshold_unit(rest)
+    torch.testing.assert_close(unit, rest.norm(dim=0).median(0).values / 2)
+    s, constant = start(rest / unit, norm == "l21", consensus.relaxation)
+    for _ in range(steps):
+        s, change = step(s, constant, *matrices, norm == "l21", consensus.relaxation)
+    expected = (pose + unit * change).permute(2, 1, 0)
+    assert compiled()
+    torch.testing.assert_close(consensus(poses), expected - expected[:, :1], atol=1e-12, rtol=0)
