@@ -144,7 +144,9 @@ class Composition:
 
     def without_stages(self) -> "Composition":
         """The same fit at once."""
-        return Composition(Namespace({**self.config, "stages": []}))
+        config = self.config.clone()
+        config.stages = []
+        return Composition(config)
 
     def datamodule(self) -> PoseDataModule:
         """Build the data module alone.
