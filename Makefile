@@ -25,7 +25,7 @@ SETTING = --data "$(DATA)" --preset $(PRESET) --seeds $(SEEDS) $(if $(JOBS),--jo
 SCALE = $(if $(LAUNCH),--launch '$(LAUNCH)') $(if $(SHARD),--shard $(SHARD))
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce reproduce-table2 reproduce-all sweep tables data reference fuzz test coverage browser lint bench clean
+.PHONY: help reproduce reproduce-table2 reproduce-all sweep tables data docs reference fuzz test coverage browser lint bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ coverage: $(VENV)/ready ## all tests once more, and the lines that none of them 
 browser: $(VENV)/ready ## the browser for the tests of pages, where the machine has none
 	$(BIN)/python -m tests.browser
 
+docs: $(VENV)/ready ## the guide, findings, papers and reference as a site, in site/
+	$(BIN)/python -m experiments.report.site
+
 reference: $(VENV)/ready ## pages of all classes, functions and configs, in reference/
 	$(BIN)/python -m experiments.report.reference
 
@@ -85,5 +88,5 @@ clean: ## remove the environment; results stay
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test,docs]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test]"
 	@touch $@

@@ -118,6 +118,8 @@ def build(folder: Path) -> None:
         read = {name: pdoc.doc.Module.from_name(name) for name in modules()}
     for name, module in read.items():
         page = pdoc.render.html_module(module, read)
+        # of an inherited constructor, which has no place of its own
+        page = re.sub(r'(href="[^"]*#\w+)\.__init__"', r'\1"', page)
         write_text(folder / f"{name.replace('.', '/')}.html", page)
     write_text(folder / "search.js", pdoc.render.search_index(read))
     axes = {

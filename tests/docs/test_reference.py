@@ -19,10 +19,8 @@ MODULES = [
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("reference")
-    reference.build(folder)
-    return folder
+def folder(built):
+    return built[0] / "reference"
 
 
 def module_of(path):
