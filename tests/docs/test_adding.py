@@ -2,23 +2,26 @@
 
 import csv
 import json
+import re
 from math import isfinite
 
 import numpy as np
 import pytest
 import torch
 
+from datamodules import DataError, SyntheticMocap
 from experiments.cli import reproduce
 from experiments.cli.lightning import main
 from experiments.config.tables import load_table
 from poseproof.errors import UserError
 from tests.datamodules.conftest import sway
-from tests.docs.pages import commands, files, made
+from tests.docs.pages import ROOT, commands, files, made
 from tests.experiments.conftest import latest, make_tiny
 
-LIFTER, DATA_SET, TABLE, CLAIM_KIND = (
-    f"docs/adding/{page}.md" for page in ("lifter", "data_set", "table", "claim_kind")
-)
+LIFTER, DATA_SET, TABLE, CLAIM_KIND, PROTOCOL, PAPER = ADDING = [
+    f"docs/adding/{page}.md"
+    for page in ("lifter", "data_set", "table", "claim_kind", "protocol", "paper")
+]
 FRAMES = 12
 QUIET = ["--trainer.enable_progress_bar=false", "--trainer.enable_model_summary=false"]
 
@@ -28,9 +31,9 @@ def folder(tmp_path_factory):
     """Where a newcomer stands: the pages' files, the suite's configs, and motion of their own."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         folder = make_tiny(tmp_path_factory, monkeypatch)
-        for page in (LIFTER, DATA_SET, TABLE, CLAIM_KIND):
+        for page in ADDING:
             for name, text in files(page).items():
-                (folder / name).parent.mkdir(exist_ok=True)
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_text(text)
         (folder / "experiments").mkdir()
         (folder / "experiments/configs").symlink_to(folder / "configs")
@@ -205,3 +208,58 @@ def test_a_claim_of_ones_own_kind_is_checked_before_anything_is_trained(folder, 
     with pytest.raises(UserError) as refused:
         load_table("mine/wrong.yaml")
     assert words in str(refused.value)
+
+
+def test_every_page_on_adding_is_followed():
+    assert sorted(ADDING) == sorted(
+        f"docs/adding/{page.name}" for page in (ROOT / "docs/adding").glob("*.md")
+    )
+
+
+def test_a_protocol_is_one_class_one_config_and_one_table(folder):
+    names = ["mine/cross_camera.py", "mine/cross_camera.yaml", "mine/cross-camera.yaml"]
+    assert list(files(PROTOCOL)) == names
+    follow(PROTOCOL)
+    contents = table("cross-camera")
+    assert contents["complete"]
+    figures = [cell["mean"] for row in contents["cells"].values() for cell in row.values()]
+    assert len(set(figures)) == 4
+    assert all(map(isfinite, figures))
+
+
+def test_the_protocol_tests_on_a_camera_that_nobody_was_trained_on():
+    from cross_camera import CrossCameraProtocol
+
+    protocol = CrossCameraProtocol(SyntheticMocap(frames=5), val_subject="S8")
+    protocol.sequences = protocol.source.load()
+    camera_of, subject_of = {}, {}
+    for segment in protocol.sequences.segments:
+        for frame in range(segment.start, segment.stop):
+            camera_of[frame], subject_of[frame] = segment.camera.id, segment.subject
+    picked = protocol.pick()
+    cameras = {split: {camera_of[frame] for frame in picked[split]} for split in picked}
+    assert cameras["test"] == {"60457274"}
+    assert cameras["train"] == cameras["val"] == {"54138969", "55011271", "58860488"}
+    subjects = {split: {subject_of[frame] for frame in picked[split]} for split in picked}
+    assert subjects["test"] == {"S9", "S11"}
+    assert subjects["val"] == {"S8"}
+    protocol.test_camera = "none"
+    with pytest.raises(DataError, match="has no camera none: choose test_camera among 54138969"):
+        protocol.pick()
+
+
+def test_a_paper_is_reproduced_and_its_page_leads_to_what_there_is(folder):
+    from bottleneck.test_bottleneck import test_a_block_is_eq_1
+
+    test_a_block_is_eq_1()
+    follow(PAPER)
+    contents = table("bottleneck-table1")
+    assert contents["complete"]
+    assert contents["paper"]["cells"]["256"] == {"Avg": 45.0}
+    assert [len(claim["comparisons"]) for claim in contents["claims"]] == [1, 1]
+    page = folder / "mine/bottleneck/README.md"
+    links = re.findall(r"\[`([^`]*)`\]\(([^)]*)\)", page.read_text())
+    assert links
+    for name, path in links:
+        text = (page.parent / path).read_text()
+        assert name in text or path.endswith(name)
