@@ -1,8 +1,8 @@
-"""The iterations of the consensus on a CPU, compiled by numba: a few poses that stay in its caches.
+"""The iterations of the consensus on a CPU, compiled by numba for a few poses at a time.
 
-An operator of PyTorch passes over all poses before the next one begins, and memory takes the time.
-Here as many poses as there are lanes take a whole step; one that is done gives up its lane to the
-next.
+An operator of PyTorch passes over all poses before the next one begins, so that most time goes to
+the memory. Here as many poses as there are lanes take a whole step, in the processor's caches; when
+a pose is done, the next one takes its lane. The steps are those of `consensus.step`.
 """
 
 import numpy as np
@@ -31,19 +31,19 @@ def merge(
     relaxation: float,
     merged: Array,
 ) -> None:
-    """Solve as `Consensus` does, pose by pose.
+    """Repeat `consensus.step`, pose by pose, until a pose is done.
 
     Args:
         rest: (B, m, 3), what the least squares leave, in each pose's unit.
         joints: (m,), the joint of each row.
-        size: n_g.
+        size: n_g, joints of a group.
         inverse: (n, n), pseudo-inverse of the normal equations of X.
-        by_row: rows are shrunk (l2,1), not coordinates (l1).
-        tolerance: how far rows may move in the last step, in the pose's unit.
-        most: steps of a pose.
-        every: so many steps it is looked whether a pose is done.
-        relaxation: of A G; of the type of `rest`.
-        merged: (B, n, 3), takes what is to be added to the least squares' poses.
+        by_row: whether rows are shrunk (l2,1), not coordinates (l1).
+        tolerance: largest movement of a row in the last step, in the pose's unit.
+        most: largest number of steps of a pose.
+        every: number of steps between two checks of which poses are done.
+        relaxation: factor of the over-relaxation of A G, of the type of `rest`.
+        merged: (B, n, 3), output: what is to be added to the least squares' poses.
     """
     poses, m, _ = rest.shape
     n = len(inverse)
@@ -51,14 +51,14 @@ def merge(
     before, moved = np.zeros((m, 3 * LANES), rest.dtype), np.zeros(LANES, rest.dtype)
     pose, sums = np.zeros((n, 3 * LANES), rest.dtype), np.zeros((n, 3 * LANES), rest.dtype)
     means, dual = np.zeros((m // size, 3 * LANES), rest.dtype), np.zeros(3 * LANES, rest.dtype)
-    held, steps = np.full(LANES, -1), np.zeros(LANES, np.int64)
-    taken = done = 0
+    occupant, steps = np.full(LANES, -1), np.zeros(LANES, np.int64)
+    begun = done = 0
     while done < poses:
         for lane in range(LANES):
-            if held[lane] < 0 and taken < poses:
-                _begin(rest[taken], by_row, relaxation, s[:, lane::LANES], shift[:, lane::LANES])
-                held[lane], steps[lane] = taken, 0
-                taken += 1
+            if occupant[lane] < 0 and begun < poses:
+                _begin(rest[begun], by_row, relaxation, s[:, lane::LANES], shift[:, lane::LANES])
+                occupant[lane], steps[lane] = begun, 0
+                begun += 1
         for left in range(every, 0, -1):
             if left == 1:
                 before[:] = s
@@ -66,9 +66,9 @@ def merge(
         _movement(s, before, moved)
         steps += every
         for lane in range(LANES):
-            if held[lane] >= 0 and (moved[lane] <= tolerance**2 or steps[lane] >= most):
-                merged[held[lane]] = pose[:, lane::LANES]
-                held[lane] = -1
+            if occupant[lane] >= 0 and (moved[lane] <= tolerance**2 or steps[lane] >= most):
+                merged[occupant[lane]] = pose[:, lane::LANES]
+                occupant[lane] = -1
                 done += 1
 
 

@@ -1,6 +1,6 @@
-"""Heatmaps of 2D joints: drawn, compared and turned back into places (DPCN, Eq. 6 and 13).
+"""Heatmaps of 2D joints: drawn, compared and turned back into points (DPCN, Eq. 6 and 13).
 
-A map's cell in row p and column q stands for the place ((q + 0.5) / w, (p + 0.5) / h) of the crop.
+A map's cell in row p and column q stands for the point ((q + 0.5) / w, (p + 0.5) / h) of the crop.
 """
 
 from collections.abc import Sequence
@@ -19,15 +19,16 @@ TINY = 1e-6
 
 
 def gaussian_heatmaps(places: Tensor, size: int, variance: float = VARIANCE) -> Tensor:
-    """Draw a Gaussian with a peak of 1 around every place: what an estimator learns (Eq. 6).
+    """Draw a Gaussian with a peak of 1 around every point, the estimator's target (Eq. 6).
 
     The paper says "a Gaussian" and not how high it is; a sigmoid can reach 1.
 
     Args:
-        places: (..., 2) in [0, 1]^2 of the crop; of one outside, what reaches into the crop.
-        size: cells of a map's side.
-        variance: in cells of a map of 64. It covers the same part of a crop on every map, but for
-            0.5 of the map's own cells at least, which is the case below 27 a side for 3.
+        places: (..., 2), points in [0, 1]^2 of the crop; a Gaussian around a point outside is cut
+            off at the edge.
+        size: side of a map, in cells.
+        variance: variance on a map of 64 cells a side, in square cells. Other maps are scaled, but
+            to no less than 0.5 of their own square cells, which 3 is below 27 cells a side.
 
     Returns:
         (..., size, size).
@@ -45,34 +46,34 @@ def heatmap_loss(maps: Sequence[Tensor], target: Tensor, visible: Tensor) -> Ten
     stacks are supervised, as they are in the hourglass that the paper takes over.
 
     Args:
-        maps: every stack's, (B, J, h, w).
-        target: (B, J, h, w).
+        maps: heatmaps (B, J, h, w) of every stack.
+        target: (B, J, h, w), the true heatmaps.
         visible: (B, J), 1 for joints that count and 0 for those that do not.
 
     Returns:
-        A scalar, 0 where no joint is visible.
+        A scalar, which is 0 where no joint is visible.
     """
     errors = torch.stack([(each - target).square().mean((-2, -1)) for each in maps]).mean(0)
     return (errors * visible).sum() / visible.sum().clamp(min=1)
 
 
 def expected_places(heatmaps: Tensor, threshold: float = 0.1) -> Tensor:
-    """DPCN's domain conversion: the mean place, each cell weighed by its value (Eq. 13).
+    """DPCN's domain conversion: the mean of the cells' centres, weighted by value (Eq. 13).
 
     The values are divided by their sum, without a softmax; those below 0 count as 0.
 
-    With a threshold of 0 it is the paper's, which counts every cell of a map's floor as much as one
-    beside the joint: a floor of 0.001 on 64 x 64 cells pulls a joint 17 cells off the middle back
-    by 3, and below one cell takes a floor below 0.0002. The default departs from it: with a small
-    network on generated pictures, 16 x 16 cells and a floor of 0.001, it was off by 0.12 cells, the
-    paper's by 0.54 and the highest cell by 0.42.
+    With a threshold of 0 it is the paper's, which is biased towards the middle of the map by small
+    values far from the joint: 0.001 everywhere on 64 x 64 cells moves a joint 17 cells off the
+    middle by 3, and only less than 0.0002 keeps the bias below one cell. The default departs from
+    it: with a small network on generated pictures, 16 x 16 cells and a floor of 0.001, its error
+    was 0.12 cells, the paper's 0.54 and the highest cell's 0.42.
 
     Args:
-        heatmaps: (..., h, w).
-        threshold: part of a map's peak that is taken off every cell.
+        heatmaps: (..., h, w), heatmaps of joints.
+        threshold: share of a map's peak that is taken off every cell.
 
     Returns:
-        Places (..., 2) in [0, 1]^2 of the crop, x first; the middle for a map of zeros.
+        Points (..., 2) in [0, 1]^2 of the crop, x first; the middle for a map of zeros.
     """
     floor = threshold * heatmaps.detach().amax((-2, -1), keepdim=True)
     above = (heatmaps - floor).relu()
@@ -85,7 +86,7 @@ def expected_places(heatmaps: Tensor, threshold: float = 0.1) -> Tensor:
 
 
 def peak_places(heatmaps: Tensor) -> Tensor:
-    """The places (..., 2) of the highest cells of (..., h, w), in [0, 1]^2 of the crop."""
+    """The centres (..., 2) of the highest cells of (..., h, w), in [0, 1]^2 of the crop."""
     height, width = heatmaps.shape[-2:]
     highest = heatmaps.flatten(-2).argmax(-1)
     x = _centres(heatmaps, width)[highest % width]
@@ -93,14 +94,14 @@ def peak_places(heatmaps: Tensor) -> Tensor:
 
 
 def conversion_bias(heatmaps: Tensor, threshold: float = 0.0) -> Tensor:
-    """Eq. 13 minus the highest cell, in cells: what the paper's Fig. 5 shows.
+    """Bias of the domain conversion: Eq. 13 minus the highest cell, in cells (Fig. 5).
 
     Args:
-        heatmaps: (..., h, w).
-        threshold: as for `expected_places`.
+        heatmaps: (..., h, w), heatmaps of joints.
+        threshold: share of a map's peak that is taken off every cell.
 
     Returns:
-        (..., 2), x first. A perfect map's is up to half a cell: places lie between centres.
+        (..., 2), x first; up to half a cell for a perfect map, as joints lie between centres.
     """
     height, width = heatmaps.shape[-2:]
     shifts = expected_places(heatmaps, threshold) - peak_places(heatmaps)
@@ -108,14 +109,14 @@ def conversion_bias(heatmaps: Tensor, threshold: float = 0.0) -> Tensor:
 
 
 def heatmap_floor(heatmaps: Tensor, variance: float = VARIANCE) -> Tensor:
-    """What maps hold away from their peaks: the mean of the cells where a Gaussian is near 0.
+    """Mean value of heatmaps far from their peaks, where a Gaussian is near 0.
 
     Args:
-        heatmaps: (..., size, size).
-        variance: of the Gaussians that they have learnt, as for `gaussian_heatmaps`.
+        heatmaps: (..., size, size), heatmaps of joints.
+        variance: variance of the Gaussians that they have learnt, as for `gaussian_heatmaps`.
 
     Returns:
-        (...,).
+        (...,), one value a map.
     """
     drawn = gaussian_heatmaps(peak_places(heatmaps), heatmaps.shape[-1], variance)
     away = drawn < AWAY

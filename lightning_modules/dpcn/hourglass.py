@@ -10,11 +10,11 @@ LOW = -4.0
 
 
 class Residual(nn.Module):
-    """A pre-activation bottleneck: 1x1, 3x3 and 1x1 convolutions beside a shortcut.
+    """A pre-activation bottleneck: 1x1, 3x3 and 1x1 convolutions, added to a shortcut.
 
     Args:
-        channels: of the input.
-        out_channels: of the output; the bottleneck has half of them.
+        channels: channels of the input.
+        out_channels: channels of the output; the bottleneck has half as many.
     """
 
     def __init__(self, channels: int, out_channels: int) -> None:
@@ -43,8 +43,8 @@ class Hourglass(nn.Module):
     """Halves the features `depth` times and brings them back, with a branch at every resolution.
 
     Args:
-        features: channels.
-        depth: halvings.
+        features: channels of input and output.
+        depth: number of halvings.
     """
 
     def __init__(self, features: int, depth: int) -> None:
@@ -64,14 +64,14 @@ class Hourglass(nn.Module):
 
 
 class Stack(nn.Module):
-    """An hourglass, its heatmaps, and what the next stack takes.
+    """An hourglass, its heatmaps, and the features for the next stack.
 
     Args:
-        num_joints: J.
-        features: channels.
-        depth: halvings in the hourglass.
-        sigmoid: whether maps end in one.
-        last: no stack follows.
+        num_joints: J, number of joints.
+        features: channels of the features.
+        depth: number of halvings in the hourglass.
+        sigmoid: whether heatmaps go through a sigmoid.
+        last: whether no stack follows.
     """
 
     def __init__(
@@ -109,16 +109,17 @@ class StackedHourglass(nn.Module):
     residual a location, supervised on heatmaps of its own.
 
     DPCN adds a sigmoid "to the output" and does not say of which stacks. Here every stack's maps
-    have one, because all are compared with the same targets; the next stack is given the logits, as
-    in the paper that has no sigmoid. Most of a target is 0, so the maps start low: from 0.5 on, the
-    first epochs go into darkening them.
+    have one, because all are compared with the same targets; the next stack takes the logits, as in
+    the paper of Newell et al., which has no sigmoid. Most of a target is 0, so the maps start low:
+    from 0.5 on, the first epochs would only darken them.
 
     Args:
-        num_joints: J.
-        stacks: hourglasses on end.
-        features: channels, a multiple of 4; the stem has a quarter and a half of them on its way.
-        depth: halvings in an hourglass.
-        sigmoid: end in a sigmoid, as DPCN does.
+        num_joints: J, number of joints.
+        stacks: number of hourglasses, one after the other.
+        features: channels of an hourglass, a multiple of 4; the stem begins with a quarter and a
+            half of them.
+        depth: number of halvings in an hourglass.
+        sigmoid: whether heatmaps go through a sigmoid, as in DPCN.
 
     Raises:
         ValueError: `features` is not a multiple of 4, or there are no stacks or no halvings.
@@ -135,8 +136,8 @@ class StackedHourglass(nn.Module):
         super().__init__()
         if min(stacks, depth, features) < 1 or features % 4:
             raise ValueError(
-                "A stacked hourglass has one or more stacks, a depth of one or more and features "
-                f"in a multiple of 4, not {stacks} stacks, depth {depth} and {features} features."
+                f"A stacked hourglass cannot have {stacks} stacks, depth {depth} and {features} "
+                "features: choose stacks and depth from 1 on, and features in a multiple of 4."
             )
         self.multiple = 4 << depth
         self.stem = nn.Sequential(
@@ -186,9 +187,9 @@ def flip_averaged(estimator: nn.Module, image: Tensor, mirror: Sequence[int]) ->
     """The last stack's heatmaps, averaged with those of the mirrored image, mirrored back.
 
     Args:
-        estimator: maps images to a list of heatmaps.
-        image: (B, 3, S, S) in [0, 1].
-        mirror: number of every joint's counterpart on the other side.
+        estimator: network from images to a list of heatmaps.
+        image: (B, 3, S, S), images in [0, 1].
+        mirror: index of every joint's counterpart on the other side.
 
     Returns:
         (B, J, S / 4, S / 4).

@@ -13,9 +13,9 @@ TURNED, LEAST_COLOUR, MOST_COLOUR = 0.4, 0.6, 1.4
 def augment(
     image: Tensor, places: Tensor, generator: Generator | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Scale, turn and recolour every image of a batch, and take its places along.
+    """Scale, turn and recolour every image of a batch, and move its 2D joints along.
 
-    The released code of Newell et al. (ECCV 2016) does so: the side of the crop is multiplied by
+    As in the released code of Newell et al. (ECCV 2016), the side of the crop is multiplied by
     2^(0.25 n); with a probability of 0.4 the picture is turned by 30 n degrees; every colour
     channel is multiplied by 0.6 to 1.4. n is normal, clipped at 2 and drawn anew for each. What
     lies outside the image is black. Mirroring is the loader's.
@@ -23,12 +23,12 @@ def augment(
     The numbers are drawn on the CPU, so that all devices see the same pictures.
 
     Args:
-        image: (B, 3, S, S) in [0, 1].
-        places: (B, J, 2) in [0, 1]^2 of the image; they may leave it with the picture.
-        generator: of a CPU; PyTorch's own where there is none.
+        image: (B, 3, S, S), images in [0, 1].
+        places: (B, J, 2), joints in [0, 1]^2 of the image; they may move out of it.
+        generator: random generator on the CPU; PyTorch's own by default.
 
     Returns:
-        Images and places as they came.
+        Images and joints, of the same shapes.
     """
     count = len(image)
     normal = torch.randn(2, count, generator=generator).clamp(-CLIP, CLIP)

@@ -33,23 +33,23 @@ class ImageDPCN(DPCN):
     heatmaps (L_2d, Eq. 6); the lifters, on its estimates of all training images, which are made
     once; and everything, through the domain conversion (L_e2e, Eq. 14). A test is from images.
 
-    L_2d is a mean over joints and cells, as L_lifting and L_aggre are over their numbers; the paper
-    does not say whether its alpha of 100 goes with means or with sums.
+    L_2d is a mean over joints and cells, as L_lifting and L_aggre are means; the paper does not say
+    whether its alpha of 100 is meant for means or for sums.
 
     Args:
         trains: component that a fit trains: estimator, lifters or everything.
-        image_size: pixels a side of the crops that the estimator takes.
-        stacks: hourglasses on end.
+        image_size: side of the crops that the estimator takes, in pixels.
+        stacks: number of hourglasses, one after the other.
         features: channels of an hourglass.
-        depth: halvings in an hourglass.
-        threshold: of the domain conversion, see `networks.heatmaps.expected_places`; 0 is the
-            paper's, and ruled by what maps hold away from their peaks.
-        augment: scale, turn and recolour the estimator's training images.
-        alpha: weight of L_2d in L_e2e.
+        depth: number of halvings in an hourglass.
+        threshold: share of a heatmap's peak that the domain conversion (Eq. 13) takes off every
+            cell; the paper's 0 is sensitive to small values far from the peak.
+        augment: whether the estimator's training images are scaled, turned and recoloured.
+        alpha: weight of L_2d in L_e2e (Eq. 14).
         estimator_lr: learning rate of the estimator; `lr` is the lifters'.
-        estimator_weights: a checkpoint of this class, whose estimator a fit begins with, such as
-            one trained on MPII.
-        kwargs: of DPCN.
+        estimator_weights: path of a checkpoint of this class with whose estimator a fit begins,
+            such as one trained on MPII.
+        kwargs: options of DPCN.
 
     Raises:
         ValueError: an unknown value of `trains`, or an image size that the hourglass cannot take.
@@ -111,7 +111,7 @@ class ImageDPCN(DPCN):
         datamodule.replace_keypoints(keypoints.numpy())
 
     def batch_loss(self, batch: dict[str, Tensor]) -> Tensor:
-        """L_2d, L_lifting + L_aggre, or alpha L_2d + L_lifting + L_aggre, by what is trained."""
+        """L_2d (Eq. 6), L_lifting + L_aggre, or L_e2e (Eq. 14), by what is trained."""
         if self.trains == "lifters":
             return super().batch_loss(batch)
         image, truth = batch["image"], screen_to_crop(batch["keypoints"][:, 0], batch["crop"])
@@ -194,5 +194,5 @@ class ImageDPCN(DPCN):
         except (OSError, KeyError, RuntimeError, EOFError, ValueError) as error:
             raise MisconfigurationException(
                 f"{path} has no weights of such an estimator: give the checkpoint of a fit with "
-                "trains: estimator and the same stacks, features and depth."
+                "trains: estimator and with the same stacks, features and depth."
             ) from error

@@ -23,35 +23,39 @@ Aggregation = Literal["consensus", "truth"]
 class DPCN(PoseLifter):
     """Many lifters on sampled joint groups, merged by a robust consensus.
 
-    The groups are drawn when a fit begins, from the first sequence that it trains on (S in Eq. 1),
-    and stand in the checkpoint.
+    The groups are drawn when a fit begins, from the first training sequence (S in Eq. 1), and are
+    in the checkpoint.
 
-    Losses are means over samples, groups, joints and coordinates, in square metres; the paper's
-    sums (Eq. 4 and 12) are as many times both of them.
+    Losses are means over samples, groups, joints and coordinates, in square metres, where the paper
+    has sums (Eq. 4 and 12); both losses are divided by the same number.
 
     Args:
-        group_size: n_g; one joint fewer than the skeleton has when not given (Sec. 7).
-        similarity_weight: lambda; 0 draws groups at random.
-        min_groups: m_g, groups that every joint is in at least.
-        scaling: of the similarity, see `networks.joint_groups`.
-        group_seed: of the draw.
-        aggregation: L_aggre: "consensus", how far the groups' poses are from their least-squares
-            consensus; "truth", Eq. 12 with the true pose as X, which is L_lifting once more; none
-            leaves it out. The paper does not say which X it means (research B4).
-        norm: of the consensus: "l21" (Eq. 8), "l1" (Eq. 7) or "l2", least squares.
-        shared: one lifter for all groups (Table 6).
+        group_size: n_g, joints of a group; by default one fewer than the skeleton has (Sec. 7).
+        similarity_weight: lambda, weight of the joints' similarity when groups are drawn (Eq. 2); 0
+            draws them at random.
+        min_groups: m_g, number of groups that every joint is in at least.
+        scaling: scale of the similarity (Eq. 1): mean, sum, millimetres or unit; see
+            `dpcn.joint_groups.similarity`.
+        group_seed: seed of the draw of the groups.
+        aggregation: reading of L_aggre (Eq. 12), whose X the paper leaves open: consensus, the
+            groups' distance from their least-squares pose; truth, that from the true pose, which is
+            L_lifting once more; null leaves L_aggre out.
+        norm: norm of the consensus: l21 (Eq. 8), l1 (Eq. 7) or l2, least squares.
+        shared: whether all groups have one lifter (Table 6).
         width: hidden channels of a lifter.
-        num_blocks: residual blocks of a lifter.
-        dropout: probability.
+        num_blocks: number of residual blocks of a lifter.
+        dropout: probability of dropping a hidden value.
         lr: learning rate of RMSProp.
-        lr_decay: factor on it after every epoch; the paper's is not given.
-        bn_momentum_end: 0.1, as batch normalisation's momentum is not annealed.
-        kwargs: of PoseLifter.
+        lr_decay: factor on the learning rate after every epoch; the paper gives none.
+        bn_momentum_end: momentum of batch normalisation at the end of training; 0.1 keeps it as it
+            begins.
+        kwargs: options of PoseLifter.
 
     Raises:
         ValueError: a receptive field of several frames, an unknown option, or groups that cannot be
             drawn from the skeleton.
-        MisconfigurationException: at the beginning of a fit, groups that do not hang together.
+        MisconfigurationException: at the beginning of a fit, groups of which some share no joint
+            with the others.
     """
 
     def __init__(
@@ -78,7 +82,9 @@ class DPCN(PoseLifter):
                 f"DPCN lifts single frames, not {self.receptive_field}: leave receptive_field out."
             )
         if aggregation not in (None, *get_args(Aggregation)):
-            raise ValueError(f"There is no aggregation {aggregation!r}: choose consensus or truth.")
+            raise ValueError(
+                f"aggregation cannot be {aggregation!r}: choose consensus, truth or null."
+            )
         num_joints = len(self.skeleton.joints)
         self.group_size = num_joints - 1 if group_size is None else group_size
         check_sizes(num_joints, self.group_size, min_groups)
@@ -104,9 +110,9 @@ class DPCN(PoseLifter):
             frame = self.trainer.datamodule.frames["train"][0]  # type: ignore[attr-defined]
             first = next(s for s in sequences.segments if s.start <= frame < s.stop)
             joints = torch.from_numpy(sequences.joints[first.start : first.stop])
-            apart = similarity(joints, self.scaling)
+            distances = similarity(joints, self.scaling)
             size, weight, least = self.group_size, self.similarity_weight, self.min_groups
-            self._build(sample_groups(apart, size, weight, least, self.group_seed))
+            self._build(sample_groups(distances, size, weight, least, self.group_seed))
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take the checkpoint's groups: weights are theirs."""
@@ -117,12 +123,12 @@ class DPCN(PoseLifter):
         """Lift keypoints (B, 1, J, 2) to joints (B, J, 3), by consensus."""
         if self.network is None:
             raise MisconfigurationException(
-                "DPCN has no joint groups before a fit: give the checkpoint of one, --ckpt_path."
+                "DPCN has no joint groups before it is trained: give a checkpoint with --ckpt_path."
             )
         return self.network(keypoints[:, 0])
 
     def batch_loss(self, batch: dict[str, Tensor]) -> Tensor:
-        """L_lifting + L_aggre of the groups' poses; their consensus is not trained through."""
+        """L_lifting + L_aggre of the groups' poses, without a gradient through their consensus."""
         assert self.network is not None
         return self.lifting_loss(self.network.lifters(batch["keypoints"][:, 0]), batch["joints"])
 

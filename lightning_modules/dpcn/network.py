@@ -15,12 +15,13 @@ class GroupLifters(PartBlocks):
     Each lifter is Martinez et al.'s network with LeakyReLU; together they are batched products.
 
     Args:
-        groups: (n_t, n_g) joints of each group.
-        width: hidden channels.
-        num_blocks: residual blocks of two layers.
-        dropout: probability.
-        shared: one lifter for all groups, which is not told whose keypoints it gets (Table 6).
-        slope: of LeakyReLU below zero, which the paper does not give.
+        groups: (n_t, n_g), joints of each group.
+        width: hidden channels of a lifter.
+        num_blocks: number of residual blocks of two layers.
+        dropout: probability of dropping a hidden value.
+        shared: whether all groups have one lifter, whose input does not say which group it is
+            (Table 6).
+        slope: slope of LeakyReLU below zero, which the paper does not give.
     """
 
     groups: Tensor
@@ -53,7 +54,7 @@ class GroupLifters(PartBlocks):
         return POSE_UNIT * lifted.movedim(0, 1)
 
     def targets(self, joints: Tensor) -> Tensor:
-        """The groups' true poses (B, n_t, n_g, 3) about their centres, of joints (B, J, 3)."""
+        """The groups' true poses (B, n_t, n_g, 3) about their own centres, from (B, J, 3)."""
         own = joints[:, self.groups]
         return own - own.mean(2, keepdim=True)
 
@@ -62,8 +63,8 @@ class ConsensusNetwork(nn.Module):
     """Group lifters and their consensus: keypoints (B, J, 2) to joints (B, J, 3).
 
     Args:
-        lifters: to the groups' poses.
-        consensus: of these.
+        lifters: lifters of keypoints to the groups' poses.
+        consensus: consensus of these poses.
     """
 
     groups: Tensor

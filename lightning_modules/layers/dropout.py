@@ -9,12 +9,12 @@ _LEVELS = 1 << 16
 def keep_mask(features: Tensor, p: float) -> Tensor:
     """1 where a value is kept and 0 where not, with probability p to within 1 / 131,072.
 
-    Four values share one 64-bit random number: on a CPU, PyTorch's own dropout, which draws one a
-    value, takes several times as long (`make bench`).
+    Four values share one 64-bit random number; PyTorch's own dropout on a CPU draws one a value and
+    takes several times as long (`make bench`).
 
     Args:
-        features: what the mask is for: its shape, type and device count.
-        p: probability of 0.
+        features: tensor to be masked, whose shape, type and device the mask takes.
+        p: probability of a 0.
     """
     words = torch.empty(-(-features.numel() // 4), dtype=torch.int64, device=features.device)
     levels = words.random_(-(2**63), None).view(torch.int16)[: features.numel()]
@@ -26,7 +26,7 @@ class QuickDropout(nn.Dropout):
     """Dropout by `keep_mask`, several times as fast on a CPU as PyTorch's own (`make bench`)."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """Zero a share p of what there is, in training, and scale the rest up."""
+        """Set values to 0 with probability p in training, and divide the others by 1 - p."""
         if not self.training or self.p == 0:
             return input
         return input * keep_mask(input, self.p).div_(1 - self.p)

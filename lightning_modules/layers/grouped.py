@@ -9,9 +9,10 @@ from torch.nn import functional as F
 
 
 def share(total: int, sizes: Sequence[int]) -> list[int]:
-    """Share `total` channels out in proportion to `sizes`, rounded down; the last takes the rest.
+    """Divide `total` channels in proportion to `sizes`, rounded down; the last takes the rest.
 
-    The released SRNet code's rule: 1024 over 8, 8, 10, 8, 8 gives 195, 195, 243, 195, 196.
+    The released SRNet code's rule (for its Eq. 2 and 3): 1024 over 8, 8, 10, 8, 8 gives 195, 195,
+    243, 195, 196.
     """
     widths = [size * total // sum(sizes) for size in sizes]
     widths[-1] += total - sum(widths)
@@ -21,14 +22,14 @@ def share(total: int, sizes: Sequence[int]) -> list[int]:
 class GroupedLinear(nn.Module):
     """One linear map without bias a body part, on its own channels alone.
 
-    A temporal layer's map takes the channels of several frames, its taps. Parts are of unequal
-    width, and one product a part, written to one output, is then the fastest form measured: padding
-    to equal widths for a batched product takes twice as long (`make bench`).
+    A temporal layer's map takes the channels of several frames, its taps. Parts have unequal
+    widths, for which one product a part, written to one output, is the fastest form measured:
+    padding to equal widths for a batched product takes twice as long (`make bench`).
 
     Args:
         in_widths: channels of each part of the input.
         out_widths: channels of each part of the output.
-        extra: channels each part's map takes beside its own, 0 for none.
+        extra: further channels that each part's map takes, after its own; none by default.
         taps: frames that the map takes at once; widths are of one.
     """
 

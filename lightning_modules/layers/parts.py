@@ -1,4 +1,8 @@
-"""Layers over G body parts at once: features (G, N, C), every part with weights of its own."""
+"""Layers over G body parts at once: features (G, N, C), and weights of its own for every part.
+
+The gradients of `PartActivation` use operators of `torch.ops.aten`, which no version of PyTorch
+guarantees; they are used in this file alone.
+"""
 
 import math
 from collections.abc import Sequence
@@ -19,10 +23,10 @@ class PartLinear(nn.Module):
     Weights stand as (G, in, out), the layout that their gradients come in.
 
     Args:
-        parts: G.
-        in_width: channels of the input.
-        out_width: channels of the output.
-        bias: whether it has one.
+        parts: G, number of body parts.
+        in_width: channels of each part's input.
+        out_width: channels of each part's output.
+        bias: whether a bias is added.
     """
 
     def __init__(self, parts: int, in_width: int, out_width: int, bias: bool = False) -> None:
@@ -43,13 +47,13 @@ class PartActivation(nn.Module):
     """Batch normalisation of every part's channels, LeakyReLU and dropout.
 
     Args:
-        parts: G.
-        width: C.
-        dropout: p.
-        slope: of LeakyReLU below zero; 0.2 in the released RIE code.
+        parts: G, number of body parts.
+        width: C, channels of each part.
+        dropout: probability of dropping a value.
+        slope: slope of LeakyReLU below zero; 0.2 in the released RIE code.
 
     Raises:
-        ValueError: from `forward`, in training over a single row, which has no variance.
+        ValueError: from `forward`, in training on a single row, which has no variance.
     """
 
     running_mean: Tensor
@@ -69,7 +73,9 @@ class PartActivation(nn.Module):
         """Map (G, N, C) to the same shape."""
         if self.training:
             if features.shape[1] == 1:
-                raise ValueError("One window has no variance to normalise by: train on batches.")
+                raise ValueError(
+                    "A batch of one window has no variance to normalise by: choose a larger batch."
+                )
             # LeakyReLU passes a positive factor on: dropout's goes in before it, at no cost
             factor = 1 / (1 - self.dropout)
             return _TrainedActivation.apply(
@@ -127,12 +133,12 @@ class PartBlocks(nn.Module):
     All are followed by normalisation, LeakyReLU and dropout.
 
     Args:
-        parts: G.
-        in_width: channels of the input.
-        num_blocks: residual blocks.
-        hidden: channels between and of the output.
-        dropout: probability.
-        slope: of LeakyReLU below zero.
+        parts: G, number of body parts.
+        in_width: channels of each part's input.
+        num_blocks: number of residual blocks.
+        hidden: channels of all layers' outputs.
+        dropout: probability of dropping a value.
+        slope: slope of LeakyReLU below zero.
     """
 
     def __init__(
@@ -168,15 +174,15 @@ class PartBlocks(nn.Module):
 class PartMLP(PartBlocks):
     """The fully connected block of the Feature Fusion Network (RIE, Sec. 3.1).
 
-    Its slope of LeakyReLU is the released code's.
+    The slope of its LeakyReLU, 0.2, is the released code's.
 
     Args:
-        parts: G.
-        in_width: channels of the input.
+        parts: G, number of body parts.
+        in_width: channels of each part's input.
         out_widths: channels of each part's output.
-        num_blocks: residual blocks.
-        hidden: channels between.
-        dropout: probability.
+        num_blocks: number of residual blocks.
+        hidden: channels of hidden layers.
+        dropout: probability of dropping a value.
     """
 
     def __init__(

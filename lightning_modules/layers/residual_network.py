@@ -15,7 +15,7 @@ Layer = Callable[..., nn.Module]
 
 
 def temporal_layers(receptive_field: int) -> int:
-    """Weight layers of a network over 3^n frames: 2 n, as every second one takes three frames.
+    """Number of weight layers over 3^n frames: 2 n, as every second layer takes three frames.
 
     Raises:
         ValueError: the receptive field is no power of 3.
@@ -88,10 +88,13 @@ class ResidualNetwork(nn.Module):
         super().__init__()
         needed = temporal_layers(receptive_field)
         if not needed and (len(layers) < 4 or len(layers) % 2):
-            raise ValueError(f"A network has 4, 6, 8, … layers, not {len(layers)}.")
+            raise ValueError(
+                f"A network cannot have {len(layers)} layers: choose an even number from 4 on."
+            )
         if needed and len(layers) != needed:
             raise ValueError(
-                f"A network over {receptive_field} frames has {needed} layers, not {len(layers)}."
+                f"A network over {receptive_field} frames has {needed} layers, not {len(layers)}: "
+                "leave the number of layers out."
             )
         self.taps = 3 if needed else 1
         self.current = 2 if causal else 1
@@ -152,12 +155,12 @@ class ResidualNetwork(nn.Module):
 
 
 def _consecutive(features: Tensor, step: int) -> Tensor:
-    """Windows' frames by threes: (F, C) as (F / 3, 3, C), whatever step they once stood apart."""
+    """Windows' frames by threes, (F, C) as (F / 3, 3, C); `step` plays no role."""
     return features.unflatten(0, (-1, 3))
 
 
 def _dilated(features: Tensor, step: int) -> Tensor:
-    """Every three frames that stand `step` apart: a view of (F, C) as (F - 2 step, 3, C)."""
+    """All triples of frames at a distance of `step`: a view of (F, C) as (F - 2 step, 3, C)."""
     return features.unfold(0, 2 * step + 1, 1)[..., ::step].mT
 
 

@@ -14,11 +14,13 @@ class FCBaseline(PoseLifter):
 
     Args:
         width: hidden channels.
-        num_blocks: residual blocks.
-        dropout: probability.
-        lr_decay: 0.99 an epoch stands for the paper's 0.96 every 100,000 steps of 64 frames.
-        bn_momentum_end: 0.1, as batch normalisation's momentum is not annealed.
-        kwargs: of PoseLifter.
+        num_blocks: number of residual blocks.
+        dropout: probability of dropping a hidden value.
+        lr_decay: factor on the learning rate after every epoch; 0.99 is about the paper's 0.96
+            every 100,000 steps of 64 frames.
+        bn_momentum_end: momentum of batch normalisation at the end of training; 0.1 keeps it as it
+            begins.
+        kwargs: options of PoseLifter.
 
     Raises:
         ValueError: a receptive field of several frames.

@@ -6,16 +6,16 @@ from lightning_modules.layers import POSE_UNIT
 
 
 class MartinezNetwork(nn.Module):
-    """Lifts one frame: a linear layer, residual blocks of two linear layers, a linear layer.
+    """Lifts one frame by a linear layer, residual blocks of two, and a linear layer (Fig. 1).
 
     Every layer but the last is followed by batch normalisation, ReLU and dropout, and every weight
     is drawn as He et al. propose.
 
     Args:
-        num_joints: J.
+        num_joints: J, number of joints.
         width: hidden channels.
-        num_blocks: residual blocks.
-        dropout: probability.
+        num_blocks: number of residual blocks.
+        dropout: probability of dropping a hidden value.
     """
 
     def __init__(

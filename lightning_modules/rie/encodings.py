@@ -21,7 +21,7 @@ _CHANNELS = {
 
 
 class RelativeEncoding:
-    """What a joint's keypoints in a window are told to the network as (RIE, Eq. 9, 13, 14).
+    """Encoding of a joint's keypoints in a window, the network's input (RIE, Eq. 9, 13, 14).
 
     A joint has up to three stacks of channels a frame: its position; its position relative to the
     root joint (P-ENH); and its position against that in the current frame (T-ENH), by an operator:
@@ -33,13 +33,14 @@ class RelativeEncoding:
     are of the plane, so that inner and cross products are scalars, and zero says "no difference".
 
     Args:
-        absolute: whether the positions are told. Without them, and without P-ENH, the difference
-            to the current frame has that frame's own position in its place (supplement, Sec. 3).
-        positional: P-ENH.
-        temporal: operator of T-ENH, none for no T-ENH.
+        absolute: whether the positions themselves are encoded. Without them and without P-ENH, the
+            current frame's difference, which is 0, is replaced by its position (supplement,
+            Sec. 3).
+        positional: whether positions relative to the root are encoded (P-ENH).
+        temporal: operator of T-ENH, None for no T-ENH.
 
     Raises:
-        ValueError: nothing would be told, or an unknown operator.
+        ValueError: an encoding without any stack, or an unknown operator.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class RelativeEncoding:
             )
         if not (absolute or positional or temporal == "sub"):
             raise ValueError(
-                "Without absolute positions an encoding has to be positional, or temporal by sub."
+                "Without absolute positions, choose positional: true or temporal: sub."
             )
         self.absolute = absolute
         self.positional = positional
@@ -65,7 +66,7 @@ class RelativeEncoding:
 
     @property
     def is_linear(self) -> bool:
-        """Whether all is linear in a frame's, its root's and the current frame's positions."""
+        """Whether it is linear in the positions of a frame, its root and the current frame."""
         return self.temporal is None or (
             self.temporal == "sub" and (self.absolute or self.positional)
         )
@@ -74,8 +75,8 @@ class RelativeEncoding:
         """Encode (B, T, J, 2), the root first, to (B, T, J, channels).
 
         Args:
-            keypoints: in [-1, 1] by image width.
-            current: number of the current frame in the window.
+            keypoints: (B, T, J, 2) in [-1, 1] by image width.
+            current: index of the current frame in the window.
         """
         stacks = [keypoints] if self.absolute else []
         if self.positional:
@@ -109,7 +110,7 @@ class RelativeEncoding:
         root's position, plus current times the current frame's positions.
 
         Args:
-            weight: (..., taps, J, channels).
+            weight: (..., taps, J, channels), weights of the encoded stacks.
 
         Returns:
             own (..., taps, J, 2), root (..., taps, 1, 2) and current (..., J, 2).

@@ -19,16 +19,17 @@ class FeatureFusionNetwork(nn.Module):
     fusion block of its own, as in the released code; the paper's notation suggests a shared one.
 
     Args:
-        groups: joints of each part; every joint stands in one part.
-        receptive_field: T = 3^n, n >= 1.
-        encoding: what the local encoders are told of a joint.
-        fusion: with the Feature Fusion Module; without it (stage 1) decoders have two inputs.
+        groups: joints of each body part; every joint stands in one part.
+        receptive_field: T = 3^n, frames of a window, n >= 1.
+        encoding: encoding of a joint's keypoints for the local encoders.
+        fusion: whether there is a Feature Fusion Module; without it (stage 1) decoders have two
+            inputs.
         width: channels of the temporal convolutions.
         latent: channels of local, fused and global features.
         hidden: channels of all fully connected blocks.
-        dropout: probability in the temporal convolutions.
-        fc_dropout: probability in the fully connected blocks.
-        causal: a window's current frame is its last, not its middle.
+        dropout: probability of dropping a value in the temporal convolutions.
+        fc_dropout: probability of dropping a value in the fully connected blocks.
+        causal: whether a window's current frame is its last, not its middle.
     """
 
     others: Tensor

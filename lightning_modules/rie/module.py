@@ -13,28 +13,30 @@ from lightning_modules.rie.feature_fusion import FeatureFusionNetwork
 
 
 class RIE(PoseLifter):
-    """The Feature Fusion Network, its joints also told relative to the root and the current frame.
+    """The Feature Fusion Network on joints relative to the root and to the current frame as well.
 
-    Its three stages are `stages` of its config: without fusion; fusion and decoders alone; all.
+    It is trained in three stages, `stages` of its config: all without the fusion module; fusion and
+    decoders alone; all.
 
     Args:
-        positional: the positional encoding (P-ENH).
-        temporal: operator of the temporal encoding (T-ENH); none leaves it out.
-        absolute: whether the network is told the keypoints as they are (w/o ABS of the supplement).
-        fusion: the Feature Fusion Module, which stage 1 does without.
-        receptive_field: T, a power of 3 from 3 on.
-        groups: body parts, 5 in the paper; the root belongs to the one in the body's middle.
+        positional: whether positions relative to the root are an input (P-ENH, Eq. 9).
+        temporal: operator that compares positions with the current frame's (T-ENH, Eq. 13); null
+            leaves them out.
+        absolute: whether the keypoints themselves are an input; false is the supplement's w/o ABS.
+        fusion: whether there is a Feature Fusion Module; stage 1 has none.
+        receptive_field: T, frames of a window, a power of 3 from 3 on.
+        groups: number of body parts, 5 in the paper; the root belongs to the middle of the body.
         width: channels of the temporal convolutions.
         latent: channels of local, fused and global features.
         hidden: channels of the fully connected blocks.
-        dropout: probability in the temporal convolutions.
-        fc_dropout: probability in the fully connected blocks.
-        weight_decay: of AdamW, on every parameter.
-        kwargs: of PoseLifter.
+        dropout: probability of dropping a value in the temporal convolutions.
+        fc_dropout: probability of dropping a value in the fully connected blocks.
+        weight_decay: weight decay of AdamW, on every parameter.
+        kwargs: options of PoseLifter.
 
     Raises:
         ValueError: a receptive field that is no power of 3, an unknown grouping, or an encoding
-            that tells the network nothing.
+            without any input.
     """
 
     def __init__(

@@ -19,13 +19,13 @@ class PartTCN(nn.Module):
     by three, so that each convolution is a reshape and a product. Features stand as (G, B, T, C).
 
     Args:
-        groups: joints of each of the G parts.
-        receptive_field: T = 3^n, n >= 1.
-        encoding: what the network is told of a joint.
-        width: channels of a hidden layer.
-        out_width: channels of the output.
-        dropout: probability.
-        causal: a window's current frame is its last, not its middle.
+        groups: joints of each of the G body parts.
+        receptive_field: T = 3^n, frames of a window, n >= 1.
+        encoding: encoding of a joint's keypoints.
+        width: channels of a part's hidden layers.
+        out_width: channels of a part's output.
+        dropout: probability of dropping a hidden value.
+        causal: whether a window's current frame is its last, not its middle.
     """
 
     joints: Tensor
@@ -46,7 +46,7 @@ class PartTCN(nn.Module):
         self.current = receptive_field - 1 if causal else receptive_field // 2
         self.middle = 2 if causal else 1
         self.most = max(map(len, groups))
-        # a part with fewer joints than another has the root's place instead, times zero
+        # where a part has fewer joints than another, the root with weights of zero
         padded = [[*group, *[0] * (self.most - len(group))] for group in groups]
         self.register_buffer("joints", torch.tensor(padded), persistent=False)
         self.weights = nn.ParameterList(
@@ -123,5 +123,5 @@ def _triples(encoded: Tensor) -> Tensor:
 
 
 def _dilated(features: Tensor, step: int) -> Tensor:
-    """Every three frames that stand `step` apart: (G, F, C) to (G, F - 2 step, 3, C)."""
+    """All triples of frames at a distance of `step`: (G, F, C) to (G, F - 2 step, 3, C)."""
     return features.unfold(1, 2 * step + 1, 1)[..., ::step].mT

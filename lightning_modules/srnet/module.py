@@ -19,19 +19,23 @@ class SRNet(PoseLifter):
     (split, fuse, split): the middle `split` layers dense. sr: all split and recombined.
 
     Args:
-        network: which of the six.
-        receptive_field: T, a power of 3. From 3 on the layers are temporal convolutions (Sec. 3.4).
-        width: hidden channels over all parts.
-        num_layers: weight layers. Of one frame 6 when not given, as in the paper's tables (its
-            Fig. 4); more frames determine it.
-        split: the layer count of lf, es and sfs; the paper gives its best values in a plot only.
-        operator: how sr combines a part with its global context.
-        context: H of sr: a whole number of channels, or a fraction of the part's (with concat).
-        groups: body parts: 2, 3, 5, 6, 8 or 17; one is `fc`.
-        shuffled_groups: parts whose joints are dealt out at random (Table 5): 0, or 2 to `groups`.
-        shuffle_seed: of that deal.
-        dropout: probability; the released code uses none.
-        kwargs: of PoseLifter.
+        network: network of the six above: fc, gp, lf, es, sfs or sr.
+        receptive_field: T, frames of a window, a power of 3. From 3 on the layers are temporal
+            convolutions (Sec. 3.4).
+        width: hidden channels of all body parts together.
+        num_layers: number of weight layers. When not given it is 6 for one frame, as in the
+            paper's Fig. 4, and what the receptive field needs for several.
+        split: number of layers before lf or es changes, or in the middle of sfs; the paper gives
+            its best values in a plot alone (Fig. 4).
+        operator: operation by which sr combines a body part with its global context (Eq. 5).
+        context: H, size of sr's global context (Eq. 6): a whole number of channels, or with concat
+            a fraction of the part's own.
+        groups: number of body parts: 2, 3, 5, 6, 8 or 17; a single part is `fc`.
+        shuffled_groups: number of body parts whose joints are exchanged at random (Table 5): 0, or
+            2 to `groups`.
+        shuffle_seed: seed of the random assignment of joints to parts.
+        dropout: probability of dropping a hidden value; the released code drops none.
+        kwargs: options of PoseLifter.
 
     Raises:
         ValueError: a receptive field that is no power of 3, layers that do not go with it, a split

@@ -61,17 +61,23 @@ def layer_kinds(network: Network, num_layers: int, split: int | None = None) -> 
     here `split` simply counts layers.
 
     Args:
-        network: which of the six.
-        num_layers: L.
-        split: of lf and es 0 to L, L // 2 when not given; of sfs an even number, 2 when not given.
+        network: network of the six that `SRNet` names.
+        num_layers: L, number of weight layers.
+        split: number of layers before lf or es changes, 0 to L, by default L // 2; or of layers in
+            the middle of sfs, by default 2, which leaves an even number of others.
+
+    Returns:
+        L kinds.
 
     Raises:
-        ValueError: the split is out of range, or given to a network that has none.
+        ValueError: a split out of range or given to a network without one, or an unknown network.
     """
     uniform: dict[str, Kind] = {"fc": "dense", "gp": "grouped", "sr": "recombined"}
     if network in uniform:
         if split is not None:
-            raise ValueError(f"{network} has no split: leave it out, or choose lf, es or sfs.")
+            raise ValueError(
+                f"The network {network} has no split: leave it out, or choose lf, es or sfs."
+            )
         return [uniform[network]] * num_layers
     if network not in get_args(Network):
         raise ValueError(f"There is no network {network!r}: choose {', '.join(get_args(Network))}.")
@@ -92,15 +98,18 @@ def layer_kinds(network: Network, num_layers: int, split: int | None = None) -> 
 
 
 def shuffle_groups(groups: Parts, count: int, seed: int) -> Parts:
-    """Deal the joints of the first `count` body parts out at random, part sizes kept.
+    """Exchange the joints of the first `count` body parts at random; the parts' sizes stay.
 
-    The setting of SRNet's Table 5 and Fig. 6 (f): a part then no longer holds joints that move
-    together. The root stays in every part.
+    The setting of SRNet's Table 5 and Fig. 6 (f): joints of a part then no longer move together.
+    The root stays in every part.
 
     Args:
-        groups: body parts, each starting with the root.
-        count: how many parts give up their joints, 2 to len(groups); 0 changes nothing.
-        seed: of the permutation.
+        groups: joints of each body part, the root first.
+        count: number of parts that exchange their joints, 2 to len(groups); 0 changes nothing.
+        seed: seed of the permutation.
+
+    Returns:
+        Joints of each body part, the root first.
 
     Raises:
         ValueError: `count` is 1, negative or more than there are parts.
@@ -109,12 +118,12 @@ def shuffle_groups(groups: Parts, count: int, seed: int) -> Parts:
         return groups
     if not 2 <= count <= len(groups):
         raise ValueError(
-            f"{count} of {len(groups)} groups cannot be shuffled: choose 0 or 2 to {len(groups)}."
+            f"{count} of {len(groups)} groups cannot be shuffled: choose 0, or 2 to {len(groups)}."
         )
-    dealt = iter(
+    permuted = iter(
         np.random.default_rng(seed)
         .permutation([joint for group in groups[:count] for joint in group[1:]])
         .tolist()
     )
-    shuffled = tuple((group[0], *(next(dealt) for _ in group[1:])) for group in groups[:count])
+    shuffled = tuple((group[0], *(next(permuted) for _ in group[1:])) for group in groups[:count])
     return shuffled + groups[count:]

@@ -1,4 +1,4 @@
-"""Split and recombine: body parts that see the rest of the body as a low-dimensional context."""
+"""Split and recombine: each body part sees the rest of the body through a narrow context."""
 
 import math
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ class GateNorm(nn.BatchNorm1d):
 
 
 class GlobalContext(nn.Module):
-    """Each part's view of all other parts: a linear map to few channels (SRNet, Eq. 6).
+    """Linear map from all other parts to a context of few channels, for each part (SRNet, Eq. 6).
 
     All parts' maps are one product with a matrix that is zero where a part would see itself. The
     weights start at zero, as in the released code. Over several frames, the taps of a temporal
     layer, a part has a context for each, and each sees all of them.
 
     Args:
-        widths: channels of each part.
+        widths: channels of each body part.
         dimensions: H, channels of each part's context.
         taps: frames that the map takes at once.
     """
@@ -60,8 +60,8 @@ class SplitRecombine(GroupedLinear):
     Args:
         in_widths: channels of each part of the input.
         out_widths: channels of each part of the output.
-        operator: how a part and its context are combined.
-        context: H: a whole number of channels, or a fraction (float) of the part's own.
+        operator: operation that combines a part and its context.
+        context: H, size of the context: channels (int), or a fraction (float) of the part's own.
         taps: frames that the layer takes at once, each with a gate or context of its own.
 
     Raises:
@@ -78,8 +78,8 @@ class SplitRecombine(GroupedLinear):
     ) -> None:
         if context <= 0 or (operator != "concat" and (context != 1 or isinstance(context, float))):
             raise ValueError(
-                f"A context of {context} channels does not go with {operator!r}: it is 1 there, "
-                "and a positive number or fraction with 'concat'."
+                f"A context of {context} channels does not go with the operator {operator}: choose "
+                "1 channel, or the operator concat."
             )
         dimensions = [
             context if isinstance(context, int) else max(1, round(context * width))

@@ -9,13 +9,14 @@ from lightning_modules.lifter import PoseLifter
 
 
 class TemporalConv(PoseLifter):
-    """A dense temporal convolutional network, trained on the joints' mean distance.
+    """A dense temporal convolutional network (Fig. 2), trained on the joints' mean distance.
 
     Args:
-        receptive_field: T, a power of 3; 243 in the paper. One frame has as many layers as 27.
+        receptive_field: T, frames of a window, a power of 3; 243 in the paper. A network of one
+            frame has as many layers as one of 27.
         width: hidden channels.
-        dropout: probability.
-        kwargs: of PoseLifter.
+        dropout: probability of dropping a hidden value.
+        kwargs: options of PoseLifter.
 
     Raises:
         ValueError: a receptive field that is no power of 3.

@@ -81,7 +81,7 @@ def test_lambda_0_draws_evenly():
 
 @pytest.mark.parametrize(
     ("options", "named"),
-    [({"size": 18}, "18"), ({"size": 1}, "of 1"), ({"size": 5, "least": 0}, "m_g")],
+    [({"size": 18}, "18"), ({"size": 1}, "of 1"), ({"size": 5, "least": 0}, "min_groups")],
 )
 def test_impossible_groups_are_refused(options, named):
     with pytest.raises(ValueError, match=named):

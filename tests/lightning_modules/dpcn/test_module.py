@@ -143,10 +143,10 @@ def test_the_norm_is_the_consensus_alone(motion):
     ("options", "words"),
     [
         ({"receptive_field": 27}, "single frames"),
-        ({"aggregation": "pose"}, "consensus or truth"),
-        ({"group_size": 18}, "n_g from 2 to 17"),
-        ({"group_size": 0}, "n_g from 2 to 17"),
-        ({"min_groups": 0}, "m_g from 1 on"),
+        ({"aggregation": "pose"}, "consensus, truth or null"),
+        ({"group_size": 18}, "group_size from 2 to 17"),
+        ({"group_size": 0}, "group_size from 2 to 17"),
+        ({"min_groups": 0}, "min_groups from 1 on"),
     ],
 )
 def test_options_that_do_not_go_are_refused(options, words):

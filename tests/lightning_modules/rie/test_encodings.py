@@ -61,7 +61,7 @@ def test_81_of_243_frames():
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [((True, True, "add"), "choose sub, inner"), ((False, False, None), "has to be positional")],
+    [((True, True, "add"), "choose sub, inner"), ((False, False, None), "choose positional: true")],
 )
 def test_what_cannot_be_is_refused(options, words):
     with pytest.raises(ValueError, match=words):

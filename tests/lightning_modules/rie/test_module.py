@@ -95,7 +95,7 @@ def test_a_batch_without_frames_gives_no_poses(name):
         ({"receptive_field": 1}, "choose 27, 81 or 243"),
         ({"temporal": "add"}, "choose sub, inner"),
         ({"groups": 4}, "no split into 4"),
-        ({"absolute": False, "positional": False, "temporal": None}, "has to be positional"),
+        ({"absolute": False, "positional": False, "temporal": None}, "choose positional: true"),
     ],
 )
 def test_what_cannot_be_is_refused(options, words):

@@ -97,7 +97,7 @@ def test_a_gradient_may_be_one_number_for_all():
 
 def test_a_single_row_is_refused_in_training_alone():
     layer = PartActivation(2, 3, 0.2)
-    with pytest.raises(ValueError, match="train on batches"):
+    with pytest.raises(ValueError, match="choose a larger batch"):
         layer(torch.randn(2, 1, 3))
     assert layer.running_var.isfinite().all()
     assert layer.eval()(torch.randn(2, 1, 3)).shape == (2, 1, 3)
