@@ -1,14 +1,13 @@
 """OwnKeypoints: a user's own 2D keypoints, to be lifted."""
 
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal
 
 import numpy as np
 from pytorch_lightning.utilities import rank_zero_info
 
-from datamodules.loading.windowed import Windowed
+from datamodules.batch import DataNeeds
 from datamodules.protocols.base import Frames, PoseDataModule
-from datamodules.skeletons import H36M17
 from datamodules.sources.keypoints.own_clip import read_own_clip
 from poseproof.errors import DataError
 
@@ -44,7 +43,7 @@ class OwnKeypoints(PoseDataModule):
         self.layout = layout
         self.min_score = min_score
 
-    def load(self, stage: str, method: Windowed) -> None:
+    def load(self, stage: str, needs: DataNeeds) -> None:
         """Read the clip, once, and say what was chosen and guessed.
 
         Raises:
@@ -56,13 +55,11 @@ class OwnKeypoints(PoseDataModule):
                 "Your own keypoints have no 3D truth, so that nothing is trained or judged on "
                 "them: use `lightning predict`."
             )
-        if method.image_size:
-            raise DataError(
-                f"{type(method).__name__} takes images, not keypoints: use a lifter, such as SRNet."
-            )
-        if cast(Any, method).skeleton is not H36M17:
+        if needs.image_size:
+            raise DataError("This model takes images, not keypoints: use a lifter, such as SRNet.")
+        if needs.skeleton != "h36m17":
             raise DataError("Keypoints become Human3.6M's 17 joints: use a model that lifts those.")
-        self.stage, self.method = stage, method
+        self.stage, self.needs = stage, needs
         if not hasattr(self, "clip"):
             clip = read_own_clip(Path(self.path), self.image_size, self.layout, self.min_score)
             self.clip, self.sequences = clip, clip.sequences()

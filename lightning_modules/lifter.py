@@ -1,6 +1,6 @@
 """PoseLifter: the contract that all methods share."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -8,10 +8,10 @@ from pytorch_lightning import LightningModule
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torchmetrics import Metric
 
+from datamodules.batch import Batch, DataNeeds, Estimates
 from datamodules.skeletons import SKELETONS
-from lightning_modules.errors import Errors
-from metrics import MPJPE
 
 MILLIMETRES = 1000.0
 # what a lifter of whole videos takes in one go, and one whose windows share nothing
@@ -22,10 +22,12 @@ class PoseLifter(LightningModule):
     """Lifts windows of 2D keypoints to the 3D pose of their middle frame.
 
     A method overrides `forward` and, where its paper has others, `loss` (or `batch_loss`, where
-    poses alone do not tell it) and `configure_optimizers`; never the steps. One whose windows share
-    work says so in `shares_windows`, and its `network` has a `forward_span`. Data and networks
-    speak metres, relative to the root, in the camera frame; metrics speak millimetres, and here one
-    becomes the other.
+    poses alone do not tell it) and `configure_optimizers`; never the steps. What it measures of its
+    own, besides the errors of its poses, is in `configure_metrics` and `update_metrics`; the
+    trainer's `metrics.evaluator.Evaluator` measures and logs. One whose windows share work says
+    so in `shares_windows`, and its `network` has a `forward_span`. Data and networks speak metres,
+    relative to the root, in the camera frame; metrics speak millimetres, and here one becomes the
+    other.
 
     Args:
         skeleton: name of the joint layout.
@@ -40,14 +42,6 @@ class PoseLifter(LightningModule):
     """
 
     network: Any
-    # pixels a side of the images that it takes, 0 for none
-    image_size = 0
-    # whether it takes them in training too
-    trains_on_images = False
-    # whether each of them comes with another one of the same sequence
-    trains_on_references = False
-    # whether it learns from 3D poses
-    trains_lifting = True
 
     def __init__(
         self,
@@ -71,6 +65,11 @@ class PoseLifter(LightningModule):
         self.bn_momentum_end = bn_momentum_end
         self.flip_test = flip_test
 
+    @property
+    def needs(self) -> DataNeeds:
+        """What the model needs of the data; a method that takes images overrides it."""
+        return DataNeeds(self.receptive_field, self.causal, self.skeleton.name)
+
     def forward(self, keypoints: Tensor) -> Tensor:
         """Lift keypoints (B, T, J, 2), in [-1, 1] by image width, to joints (B, J, 3) in metres."""
         raise NotImplementedError
@@ -79,11 +78,11 @@ class PoseLifter(LightningModule):
         """Mean absolute difference, (B, J, 3) in metres: what the released SRNet code minimises."""
         return F.l1_loss(predicted, joints)
 
-    def batch_loss(self, batch: dict[str, Tensor]) -> Tensor:
+    def batch_loss(self, batch: Batch) -> Tensor:
         """The loss of a batch as the protocols make them."""
         return self.loss(self(batch["keypoints"].to(self.dtype)), batch["joints"])
 
-    def learn(self, batch: dict[str, Tensor]) -> Tensor:
+    def learn(self, batch: Batch) -> Tensor:
         """The loss of a batch; a method with several optimisers takes its steps here."""
         return self.batch_loss(batch)
 
@@ -136,13 +135,6 @@ class PoseLifter(LightningModule):
         """The batch normalisations whose momentum falls; a method may leave some out."""
         return (module for module in self.modules() if isinstance(module, nn.BatchNorm1d))
 
-    def setup(self, stage: str) -> None:
-        """Make the metrics, for the groups that the protocol reports."""
-        datamodule = self.trainer.datamodule  # type: ignore[attr-defined]
-        self.errors = Errors(datamodule.groupings(), self.skeleton)
-        # between predictions from shifted and unshifted keypoints, where a protocol shifts them
-        self.consistency = MPJPE()
-
     def on_train_epoch_start(self) -> None:
         """Anneal batch normalisation's momentum."""
         assert self.trainer.max_epochs is not None
@@ -151,63 +143,74 @@ class PoseLifter(LightningModule):
         for norm in self.annealed():
             norm.momentum = momentum
 
-    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One step on a batch as the protocols make them."""
         loss = self.learn(batch)
         self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True)
         return loss
 
-    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Add a batch to the errors."""
-        self.evaluate(self.prepare(batch))
+    def validation_step(self, batch: Batch, batch_idx: int) -> Estimates:
+        """What the model makes of a batch, for the Evaluator."""
+        return self._predicted(batch)
 
-    def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor] | None:
-        """Add a batch to the errors.
+    def test_step(self, batch: Batch, batch_idx: int) -> Estimates:
+        """What the model makes of a batch, for the Evaluator."""
+        return self._predicted(batch)
 
-        Returns:
-            What was judged: `keypoints` (B, J, 2) of the frames themselves, given or estimated,
-            and the `predicted` joints (B, J, 3), float64 mm; nothing where none are predicted.
-        """
-        prepared = self.prepare(batch)
-        predicted = self.evaluate(prepared)
-        if predicted is None:
-            return None
-        middle = -1 if self.causal else self.receptive_field // 2
-        return {"keypoints": prepared["keypoints"][:, middle], "predicted": predicted}
-
-    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
+    def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """The frame numbers (B,) and predicted joints (B, J, 3) of a batch, in metres."""
-        return {"index": batch["index"], "joints": self._lift_batch(self.prepare(batch))}
+        windows = self.lifted_windows(batch, self.estimate(batch))
+        return {"index": batch["index"], "joints": self._lift_batch(batch, windows)}
 
-    def on_validation_epoch_end(self) -> None:
-        """Log the errors over all ranks."""
-        self.log_errors("val")
+    @property
+    def predicts_poses(self) -> bool:
+        """Whether a validation or a test predicts poses; not while a stage trains other things."""
+        return True
 
-    def on_test_epoch_end(self) -> None:
-        """Log the errors over all ranks."""
-        self.log_errors("test")
+    def estimate(self, batch: Batch) -> Estimates:
+        """What a method finds in a batch before it lifts: of images, `estimated_keypoints`."""
+        return {}
 
-    def prepare(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """What is evaluated and predicted of a batch; a method from images estimates keypoints."""
-        return batch
+    def lifted_windows(self, batch: Batch, estimates: Estimates) -> Tensor:
+        """The 2D windows (B, T, J, 2) that are lifted: estimates, or the given ones."""
+        if "estimated_keypoints" in estimates:
+            return estimates["estimated_keypoints"]
+        return batch["keypoints"]
 
-    def evaluate(self, batch: dict[str, Tensor]) -> Tensor | None:
-        """Add a prepared batch to the errors.
+    def configure_metrics(self) -> dict[str, Metric]:
+        """Figures of the method's own: name -> metric, besides the errors of its poses.
 
-        Returns:
-            The predicted joints (B, J, 3), float64 mm; None where a fit is not of the lifting.
+        The Evaluator moves, logs and resets them. One that gives several numbers names them in its
+        attribute `labels`.
         """
-        predicted = self._lift_batch(batch).double() * MILLIMETRES
-        joints = batch["joints"].double() * MILLIMETRES
-        self.errors.update(predicted, joints, batch)
-        if "unshifted" in batch:
-            unshifted = self.lift(batch["unshifted"]).double() * MILLIMETRES
-            self.consistency.update(predicted, unshifted)
-        return predicted
+        return {}
 
-    def _lift_batch(self, batch: dict[str, Tensor]) -> Tensor:
+    def update_metrics(
+        self, metrics: Mapping[str, Metric], batch: Batch, estimates: Estimates
+    ) -> None:
+        """Add a batch of a validation or a test to what `configure_metrics` made.
+
+        Args:
+            metrics: what `configure_metrics` made.
+            batch: the batch.
+            estimates: what the step returned for it.
+        """
+
+    def _predicted(self, batch: Batch) -> Estimates:
+        estimates = self.estimate(batch)
+        if self.predicts_poses:
+            windows = self.lifted_windows(batch, estimates)
+            middle = -1 if self.causal else self.receptive_field // 2
+            estimates["lifted_keypoints"] = windows[:, middle]
+            estimates["predicted_mm"] = self._lift_batch(batch, windows).double() * MILLIMETRES
+            estimates["true_mm"] = batch["joints"].double() * MILLIMETRES
+            if "unshifted" in batch:
+                unshifted = self.lift(batch["unshifted"])
+                estimates["unshifted_mm"] = unshifted.double() * MILLIMETRES
+        return estimates
+
+    def _lift_batch(self, batch: Batch, windows: Tensor) -> Tensor:
         """Lift a batch's windows, or the stretches of frames that they come from where it pays."""
-        windows = batch["keypoints"]
         if self.shares_windows:
             places = torch.stack([batch["index"], batch["sequence"]])
             follows = (places.diff() == places.new_tensor([[1], [0]])).all(0)
@@ -222,14 +225,6 @@ class PoseLifter(LightningModule):
         if not self.flip_test:
             return lift(keypoints)
         return (lift(keypoints) + self._mirror(lift(self._mirror(keypoints)))) / 2
-
-    def log_errors(self, stage: str) -> None:
-        """Log the errors as `stage/name`, and begin anew."""
-        for name, figure in self.errors.take().items():
-            self.log(f"{stage}/{name}", figure, prog_bar=name == "mpjpe")
-        if self.consistency.update_called:
-            self.log(f"{stage}/consistency", self.consistency.compute())
-            self.consistency.reset()
 
     def _mirror(self, points: Tensor) -> Tensor:
         """Negate x and exchange left and right joints, of (..., J, 2 or 3)."""

@@ -9,7 +9,7 @@ PACKAGES = ("poseproof", "lightning_modules", "datamodules", "metrics", "experim
 # to be mended
 KNOWN = {
     ("experiments.config.tables", "experiments.config.table_checks"),
-    ("datamodules.sequences", "datamodules.loading.images"),
+    ("datamodules.sequences", "datamodules.loading.pictures"),
     ("datamodules.reading.checks", "datamodules.views"),
 }
 

@@ -1,12 +1,14 @@
 """Windows: frame numbers to receptive-field windows, gathered where the arrays live."""
 
 from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from datamodules.batch import Batch
 from datamodules.sequences import PoseSequences, Segment
 
 
@@ -75,7 +77,7 @@ class PoseWindows:
             self._arrays = {name: array.to(device) for name, array in self._arrays.items()}
         return self
 
-    def __call__(self, pairs: Tensor) -> dict[str, Tensor]:
+    def __call__(self, pairs: Tensor) -> Batch:
         """Gather a batch.
 
         A flipped pose has x negated and left and right joints exchanged, in 2D and in 3D.
@@ -85,8 +87,8 @@ class PoseWindows:
 
         Returns:
             keypoints (B, T, J, 2) in [-1, 1] by image width, joints (B, J, 3) in metres relative to
-            the root in the camera frame, and (B,) int64: index (the frame), action, sequence and
-            the labels.
+            the root in the camera frame, and (B,) int64: index (the frame), flipped, action,
+            sequence and the labels.
         """
         arrays = self._arrays
         frame, flipped = pairs.unbind(1)
@@ -95,7 +97,9 @@ class PoseWindows:
         rows = (frame[:, None] * order.shape[1] + order).flatten()
         targets = arrays["joints"].index_select(0, rows).view(*order.shape, 3)
         keypoints = self._gather(frame, flipped, columns["sequence"])
-        return {"keypoints": keypoints, "joints": targets.mul_(sign), "index": frame, **columns}
+        poses = {"keypoints": keypoints, "joints": targets.mul_(sign)}
+        # the labels' names are the protocol's
+        return cast(Batch, {**poses, "index": frame, "flipped": flipped, **columns})
 
     def _gather(self, frame: Tensor, flipped: Tensor, sequence: Tensor) -> Tensor:
         """Windows (B, T, J, 2): rows of a view in which every window overlaps the next one."""

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from datamodules.protocols.picks import Frames
+from datamodules.protocols.base import Frames
 from datamodules.protocols.subject import SubjectProtocol
 from datamodules.sources.source import Source
 from poseproof.errors import DataError
@@ -49,10 +49,10 @@ class CrossActionProtocol(SubjectProtocol):
         self.train_action = train_action
         self.variant = variant
 
-    def parts(self) -> dict[str, tuple[str, ...]]:
-        """As in the Subject Protocol; in the released variant everyone is on both sides."""
+    def splits(self) -> dict[str, tuple[str, ...]]:
+        """As in the Subject Protocol; in the released variant everyone is in both splits."""
         if self.variant == "clean":
-            return super().parts()
+            return super().splits()
         everyone = tuple(self.sequences.subjects)
         return {"train": everyone, "val": (), "test": everyone}
 
@@ -62,7 +62,7 @@ class CrossActionProtocol(SubjectProtocol):
         Raises:
             DataError: none of those who are trained on acts it.
         """
-        frames, trained = super().pick(), self.parts()["train"]
+        frames, trained = super().pick(), self.splits()["train"]
         segments = self.sequences.segments
         actions = sorted({s.action for s in segments if s.subject in trained})
         if actions and self.train_action not in actions:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from datamodules.protocols.picks import Frames
+from datamodules.protocols.base import Frames
 from datamodules.protocols.subject import SubjectProtocol
 from datamodules.sequences import TESTED, PoseSequences, join
+from datamodules.sources import default_source
 from datamodules.sources.source import Source
-from datamodules.sources.synthetic.source import SyntheticMocap
 
 _UNNAMED = "unnamed"
 
@@ -44,7 +44,7 @@ class CrossDatasetProtocol(SubjectProtocol):
         test_subjects: Sequence[str] | Literal["all"] | None = None,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
-        source = source or SyntheticMocap()
+        source = source or default_source()
         if test_source is None:
             raise ValueError("There are no data to test on: give --data.init_args.test_source.")
         if test_source == source:
@@ -55,14 +55,14 @@ class CrossDatasetProtocol(SubjectProtocol):
         super().__init__(_Joined(source, test_source), test_subjects=test_subjects, **kwargs)
         self.test_source = test_source
 
-    def sides(self) -> dict[str, tuple[str, ...]]:
+    def named_splits(self) -> dict[str, tuple[str, ...]]:
         """As in the Subject Protocol, the test subjects by their names in the joined data."""
         if self.test_subjects == "all":
             named = tuple(s for s in self.sequences.subjects if s.startswith(TESTED))
         else:
             named = tuple(TESTED + subject for subject in self.test_subjects or ())
-        sides = super().sides()
-        return sides | {"test": named or sides["test"]}
+        splits = super().named_splits()
+        return splits | {"test": named or splits["test"]}
 
     def labels(self) -> dict[str, Frames]:
         """The scene of the test subjects' frames, -1 for other frames."""
@@ -84,7 +84,7 @@ class CrossDatasetProtocol(SubjectProtocol):
 
     def _scenes(self) -> dict[str, str]:
         """Test subject -> scene, in their order; none where none is named."""
-        held, test = self.sequences.scenes, self.parts()["test"]
+        held, test = self.sequences.scenes, self.splits()["test"]
         named = any(subject in held for subject in test)
         return {subject: held.get(subject, _UNNAMED) for subject in test} if named else {}
 

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
-from torch import Tensor
 
+from datamodules.batch import Batch
 from datamodules.loading.windows import reach
-from datamodules.protocols.picks import Frames
+from datamodules.protocols.base import Frames
 from datamodules.protocols.subject import SubjectProtocol
 from datamodules.sequences import PoseSequences
 from datamodules.sources.source import Source
@@ -60,7 +60,7 @@ class GlobalShiftProtocol(SubjectProtocol):
         """
         frames = super().pick()
         self.need("test", frames)
-        reaches = farthest(self.sequences, self.method.receptive_field, self.method.causal)
+        reaches = farthest(self.sequences, self.needs.receptive_field, self.needs.causal)
         kept = frames["test"][reaches[frames["test"]] + self.bound < 1]
         if not len(kept):
             raise DataError(
@@ -76,17 +76,20 @@ class GlobalShiftProtocol(SubjectProtocol):
         low, high = np.quantile(roots, [0.5 - self.central / 2, 0.5 + self.central / 2], axis=0)
         return frames[((low <= roots) & (roots <= high)).all(axis=1)]
 
-    def on_after_batch_transfer(self, batch: Tensor, dataloader_idx: int) -> dict[str, Tensor]:
+    def on_after_batch_transfer(
+        self,
+        batch: Any,  # noqa: ANN401
+        dataloader_idx: int,
+    ) -> Batch:
         """Gather the windows, and shift those of a test."""
         gathered = super().on_after_batch_transfer(batch, dataloader_idx)
         assert self.trainer is not None
         if not self.trainer.testing:
             return gathered
         keypoints = gathered["keypoints"]
-        return gathered | {
-            "keypoints": keypoints + keypoints.new_tensor(self.shift),
-            "unshifted": keypoints,
-        }
+        gathered["keypoints"] = keypoints + keypoints.new_tensor(self.shift)
+        gathered["unshifted"] = keypoints
+        return gathered
 
 
 def farthest(

@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.loading.windows import padded, reach
-from datamodules.protocols.picks import Frames
+from datamodules.protocols.base import TENTHS, Frames, tenths
 from datamodules.protocols.subject import SubjectProtocol
-from datamodules.protocols.tenths import TENTHS, tenths
 from datamodules.sequences import PoseSequences
 
 
@@ -27,8 +26,8 @@ class MovementRangeProtocol(SubjectProtocol):
         """
         frames = super().pick()
         self.need("test", frames)
-        span, causal = self.method.receptive_field, self.method.causal
-        subjects = self.parts()["test"]
+        span, causal = self.needs.receptive_field, self.needs.causal
+        subjects = self.splits()["test"]
         ranges = movement_ranges(self.sequences, subjects, span, causal)
         judged = np.isin(self.sequences.frames_of(subjects), frames["test"])
         self.tenth_of_frame = tenths(len(self.sequences), frames["test"], ranges[judged])

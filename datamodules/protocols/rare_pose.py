@@ -6,9 +6,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.protocols.picks import Frames
+from datamodules.protocols.base import TENTHS, Frames, tenths
 from datamodules.protocols.subject import SubjectProtocol
-from datamodules.protocols.tenths import TENTHS, tenths
 from datamodules.rarity import occurrence
 from datamodules.rarity import rarest as lowest
 from datamodules.sequences import PoseSequences
@@ -57,7 +56,7 @@ class RarePoseProtocol(SubjectProtocol):
         Raises:
             DataError: no frames to test on, or none to count against.
         """
-        frames, subjects = super().pick(), self.parts()
+        frames, subjects = super().pick(), self.splits()
         self.need("test", frames)
         self.need(self.reference, frames)
         occurrences = _occurrences(

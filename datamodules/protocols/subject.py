@@ -36,19 +36,19 @@ class SubjectProtocol(PoseDataModule):
         self.test_subjects = test_subjects
         self.val_subject = val_subject
 
-    def sides(self) -> dict[str, tuple[str, ...]]:
-        """The subjects of "train", who may be held out, and "test", as far as there are any."""
+    def named_splits(self) -> dict[str, tuple[str, ...]]:
+        """The subjects of the splits "train", before one is held out, and "test", if any."""
         given = {"train": self.train_subjects, "test": self.test_subjects}
         splits = self.sequences.splits
-        return {side: tuple(names or splits.get(side, ())) for side, names in given.items()}
+        return {split: tuple(names or splits.get(split, ())) for split, names in given.items()}
 
-    def parts(self) -> dict[str, tuple[str, ...]]:
+    def splits(self) -> dict[str, tuple[str, ...]]:
         """The subjects of "train", "val" and "test".
 
         Raises:
-            DataError: a subject that the data do not have, or that is on both sides.
+            DataError: a subject that the data do not have, or that is in both splits.
         """
-        train, test = self.sides().values()
+        train, test = self.named_splits().values()
         if unknown := sorted({*train, *test} - set(self.sequences.subjects)):
             raise DataError(
                 f"There is no subject {', '.join(unknown)} in {self.sequences.title}: it has "
@@ -67,5 +67,6 @@ class SubjectProtocol(PoseDataModule):
         return {"train": rest, "val": (self.val_subject,), "test": test}
 
     def pick(self) -> dict[str, Frames]:
-        """All sound frames of the subjects of each part."""
-        return {part: self.sequences.valid_frames_of(names) for part, names in self.parts().items()}
+        """All valid frames of the subjects of each split."""
+        splits = self.splits().items()
+        return {split: self.sequences.valid_frames_of(names) for split, names in splits}

@@ -118,7 +118,7 @@ def export_lifter(model: PoseLifter, output: Path, format: Format) -> float:
 
 def _random(model: PoseLifter, batch: int) -> Inputs:
     generator = torch.Generator().manual_seed(batch)
-    if size := model.image_size:
+    if size := model.needs.image_size:
         crop = torch.tensor([0.1, 0.0, 0.5]) + 0.1 * torch.rand(batch, 3, generator=generator)
         return torch.rand(batch, 3, size, size, generator=generator), crop
     shape = batch, model.receptive_field, len(model.skeleton.joints), 2
@@ -127,7 +127,7 @@ def _random(model: PoseLifter, batch: int) -> Inputs:
 
 def _posed(model: PoseLifter) -> Inputs:
     """Windows of generated motion; of images there are random ones alone."""
-    if model.image_size:
+    if model.needs.image_size:
         return _random(model, 5)
     motion = torch.from_numpy(SyntheticMocap(frames=5).load().keypoints[..., :2])
     span, joints = model.receptive_field, len(model.skeleton.joints)

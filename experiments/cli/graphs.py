@@ -57,13 +57,12 @@ class Graph(nn.Module):
 
 def predictor(model: PoseLifter) -> Callable[..., Tensor]:
     """What a graph computes: the lifter's `lift`, for images of what is estimated from them."""
-    if not model.image_size:
+    if not model.needs.image_size:
         return model.lift
 
     def from_images(image: Tensor, crop: Tensor) -> Tensor:
-        nothing = image.new_zeros(image.shape[0], 1, len(model.skeleton.joints), 2)
-        batch = model.prepare({"image": image, "crop": crop, "keypoints": nothing})
-        return model.lift(batch["keypoints"])
+        estimates = model.estimate({"image": image, "crop": crop})
+        return model.lift(estimates["estimated_keypoints"])
 
     return from_images
 

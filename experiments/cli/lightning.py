@@ -57,7 +57,7 @@ class PoseCLI(LightningCLI):
         )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Stages; and the Subject Protocol on generated motion unless a config says otherwise."""
+        """Stages, the Evaluator, and the Subject Protocol unless a config names another."""
         add_arguments(parser)
 
     @staticmethod
@@ -99,7 +99,7 @@ class PoseCLI(LightningCLI):
             raise UserError(str(error)) from error
         if self.subcommand not in (None, "export"):
             # before Lightning makes a folder for the log
-            self.datamodule.load(self.subcommand, self.model)
+            self.datamodule.load(self.subcommand, self.model.needs)
         if self.subcommand == "predict" and isinstance(self.datamodule, OwnKeypoints):
             if not self.config_init.predict.ckpt_path:
                 raise UserError(

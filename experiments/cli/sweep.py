@@ -55,7 +55,7 @@ def held_out_subject(row: Row, setting: Setting, name: str | None) -> str:
     data = compose(args).datamodule().source.load()
     subject = name or (data.splits.get("train") or [""])[-1]
     composition = compose([*args, f"--data.init_args.val_subject={subject}"])
-    composition.datamodule().load("validate", composition.model())
+    composition.datamodule().load("validate", composition.model().needs)
     return subject
 
 

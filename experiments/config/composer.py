@@ -19,6 +19,7 @@ from pytorch_lightning.cli import LightningArgumentParser, SaveConfigCallback
 import lightning_modules  # noqa: F401
 from datamodules import PoseDataModule
 from lightning_modules import PoseLifter
+from metrics.evaluator import Evaluator
 from poseproof.errors import UserError
 
 TRAINER_DEFAULTS = {
@@ -31,8 +32,8 @@ TRAINER_DEFAULTS = {
     "num_sanity_val_steps": 0,
 }
 SEED = 0
-# the sections of a config that say what is fitted
-SECTIONS = ("seed_everything", "trainer", "model", "data", "stages")
+# the sections of a config that say what is fitted and measured
+SECTIONS = ("seed_everything", "trainer", "model", "data", "stages", "evaluator")
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ class Composition:
         """
         seed_everything(self.config.seed_everything, workers=True)
         built = _instantiated(self.config)
-        options = {**built.trainer}
+        options, callbacks = {**built.trainer}, [*callbacks, built.evaluator]
         own = options.pop("callbacks", None) or []
         if not options["fast_dev_run"]:
             callbacks = [*callbacks, SaveConfigCallback(parser(), self.config, overwrite=True)]
@@ -213,7 +214,8 @@ def composed(config: Namespace) -> Composition:
 
 
 def add_arguments(parser: LightningArgumentParser) -> None:
-    """Add what a fit has beside Lightning's own sections: stages, and a default protocol."""
+    """Add what a fit has beside Lightning's own sections: stages, what is measured, a protocol."""
+    parser.add_lightning_class_args(Evaluator, "evaluator")
     parser.add_argument("--stages", type=list[Stage], default=[], help="stages of a chained fit")
     parser.set_defaults({"data": {"class_path": "datamodules.SubjectProtocol"}})
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.runs.details import Details
+from experiments.runs.frames import Frames
 
 Float64 = NDArray[np.float64]
 
@@ -54,17 +54,15 @@ def total(each: Sequence[Evidence]) -> Evidence:
     return sum(each[1:], each[0])
 
 
-def over_seeds(
-    figures: Iterable[float], details: Sequence[Details | None], metric: str
-) -> Evidence:
-    """The figures of a metric, one a seed, with the details of their tests.
+def over_seeds(figures: Iterable[float], frames: Sequence[Frames | None], metric: str) -> Evidence:
+    """The figures of a metric, one a seed, with the frames of their tests.
 
     Args:
         figures: one a seed.
-        details: of the test of each.
+        frames: those of the test of each.
         metric: its name in `metrics.json`.
     """
-    moves = [each and moved_by_takes(each, metric) for each in details]
+    moves = [each and moved_by_takes(each, metric) for each in frames]
     takes = None
     if moves and all(move is not None for move in moves):
         # the same frames are tested with every seed
@@ -72,7 +70,7 @@ def over_seeds(
     return Evidence(np.array(list(figures), np.float64), takes)
 
 
-def moved_by_takes(details: Details, metric: str) -> dict[str, float] | None:
+def moved_by_takes(frames: Frames, metric: str) -> dict[str, float] | None:
     """By how much each take moves a metric's figure.
 
     A mean over takes of weight w_q and figure m_q is F = sum_q w_q m_q, and take q moves it by
@@ -82,22 +80,21 @@ def moved_by_takes(details: Details, metric: str) -> dict[str, float] | None:
         Take -> its move; None where the metric is not a mean over frames, over actions or over the
         frames of one action.
     """
-    known = list(details.metrics)
     name, by_action, action = metric.partition("_by_action/")
-    of_actions = not by_action and name not in known and name.endswith("_action")
+    of_actions = not by_action and name not in frames.errors and name.endswith("_action")
     name = name.removesuffix("_action") if of_actions else name
-    if name not in known:
+    if name not in frames.errors:
         return None
-    counts, totals = details.counts, details.totals[known.index(name)]
+    counts, totals = frames.counts, frames.totals(name)
     if by_action:
-        counts, totals = (np.where(details.actions == action, of, 0) for of in (counts, totals))
+        counts, totals = (np.where(frames.actions == action, of, 0) for of in (counts, totals))
     if of_actions:
-        actions, of = np.unique(details.actions, return_inverse=True)
+        actions, of = np.unique(frames.actions, return_inverse=True)
         weights = 1 / (len(actions) * np.bincount(of, counts)[of])
     else:
         weights = np.full(len(counts), 1 / counts.sum())
     moves = weights * (totals - counts * (weights * totals).sum())
-    return dict(zip(details.takes.tolist(), moves.tolist(), strict=True))
+    return dict(zip(frames.take_names.tolist(), moves.tolist(), strict=True))
 
 
 def _or_nan(figures: Float64) -> Float64:

@@ -102,7 +102,7 @@ def summarise(planned: Planned, failed: Mapping[str, str] | None = None) -> dict
 def _figures(table: Table, row: str, done: Sequence[Run]) -> dict[str, Evidence]:
     """Column -> the figure of a row over all seeds."""
     runs = [run for run in done if run.row == row]
-    details = cache(lambda number, test: runs[number].details(test))
+    frames = cache(lambda number, test: runs[number].frames(test))
     figures: dict[str, Evidence] = {}
     for column, each in table.columns.items():
         if each.mean:
@@ -113,7 +113,7 @@ def _figures(table: Table, row: str, done: Sequence[Run]) -> dict[str, Evidence]
             continue
         served = {n: run.figures(each) for n, run in enumerate(runs) if run.serves(each)}
         seen = {n: has[each.metric] for n, has in served.items() if each.metric in has}
-        left = [details(n, runs[n].test(each)) for n in seen]
+        left = [frames(n, runs[n].test(each)) for n in seen]
         figures[column] = over_seeds(seen.values(), left, each.metric)
     return figures
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from datamodules.skeletons import Skeleton
 from experiments.config.tables import Measurement, Table
 from experiments.report.viewer import Scene
-from experiments.runs.details import Details
+from experiments.runs.frames import Frames, Samples
 from experiments.runs.run import Run
 
 
@@ -81,7 +81,7 @@ def predictions(runs: Sequence[Run], skeleton: Skeleton) -> tuple[str, dict[str,
     done = [run for run in runs if not run.missing]
     for measurement in done[0].table.measurements if done else ():
         table = done[0].table
-        rows = {row: _details(done, row, measurement) for row in table.rows}
+        rows = {row: _frames(done, row, measurement) for row in table.rows}
         if any(rows.values()):
             found = {row: _of(held, skeleton) for row, held in rows.items() if held}
             for row, each in found.items():
@@ -90,49 +90,50 @@ def predictions(runs: Sequence[Run], skeleton: Skeleton) -> tuple[str, dict[str,
     return "", {}
 
 
-def _details(runs: Sequence[Run], row: str, measurement: Measurement) -> list[Details]:
+def _frames(runs: Sequence[Run], row: str, measurement: Measurement) -> list[Frames]:
     """One a seed."""
     serving = (run for run in runs if run.row == row and run.serves(measurement))
-    return [held for run in serving if (held := run.details(run.test(measurement)))]
+    return [held for run in serving if (held := run.frames(run.test(measurement)))]
 
 
-def _of(details: Sequence[Details], skeleton: Skeleton) -> Predictions:
-    joints = np.mean([held.joints for held in details], axis=0)
+def _of(frames: Sequence[Frames], skeleton: Skeleton) -> Predictions:
+    joints = np.mean([held.joints for held in frames], axis=0)
     names = [name.replace("_", " ") for name in skeleton.joints]
-    by_action = [_by_action(held) for held in details]
+    by_action = [_by_action(held) for held in frames]
     return Predictions(
         joints=dict(zip(names, joints.tolist(), strict=True)),
         actions={name: float(np.mean([of[name] for of in by_action])) for name in by_action[0]},
-        samples=list(_scenes(details[0], skeleton, ("best", "median", "worst"))),
+        samples=list(_scenes(frames[0].samples, skeleton, ("best", "median", "worst"))),
     )
 
 
-def _by_action(details: Details) -> dict[str, float]:
-    totals = details.totals[details.metrics.tolist().index("mpjpe")]
-    names, of = np.unique(details.actions, return_inverse=True)
-    means = np.bincount(of, totals) / np.bincount(of, details.counts)
+def _by_action(frames: Frames) -> dict[str, float]:
+    names, of = np.unique(frames.actions, return_inverse=True)
+    means = np.bincount(of, frames.totals("mpjpe")) / np.bincount(of, frames.counts)
     return dict(zip(names.tolist(), means.tolist(), strict=True))
 
 
 def _rarest(table: Table, runs: Sequence[Run], row: str, skeleton: Skeleton) -> list[Scene]:
     for measurement in table.measurements:
-        for held in _details(runs, row, measurement)[:1]:
-            if "rarest" in held.kinds:
-                return list(_scenes(held, skeleton, ("rarest",)))
+        for held in _frames(runs, row, measurement)[:1]:
+            if held.samples and "rarest" in held.samples.kinds:
+                return list(_scenes(held.samples, skeleton, ("rarest",)))
     return []
 
 
-def _scenes(details: Details, skeleton: Skeleton, kinds: Sequence[str]) -> Iterator[Scene]:
-    for number in np.flatnonzero(np.isin(details.kinds, kinds)).tolist():
+def _scenes(samples: Samples | None, skeleton: Skeleton, kinds: Sequence[str]) -> Iterator[Scene]:
+    if samples is None:
+        return
+    for number in np.flatnonzero(np.isin(samples.kinds, kinds)).tolist():
         yield Scene(
-            title=f"{details.kinds[number].capitalize()}: {details.titles[number]}",
+            title=f"{samples.kinds[number].capitalize()}: {samples.titles[number]}",
             skeleton=skeleton,
-            keypoints=details.keypoints[number],
-            predicted=details.predicted[number],
-            truth=details.truth[number],
-            error=float(details.errors[number]),
-            image=_picture(details.images, number),
-            skeleton_image=_picture(details.skeleton_images, number),
+            keypoints=samples.keypoints[number],
+            predicted=samples.predicted[number],
+            truth=samples.truth[number],
+            error=float(samples.errors[number]),
+            image=_picture(samples.images, number),
+            skeleton_image=_picture(samples.skeleton_images, number),
         )
 
 

@@ -33,7 +33,7 @@ _PACKAGES = ("poseproof", "lightning_modules", "datamodules", "metrics", "experi
 _SHOWN = ("poseproof", "experiments")
 # the data's fingerprint stands for what has read them
 _READ = ("datamodules.sources",)
-_MEASURES = ("metrics", "lightning_modules.errors")
+_MEASURES = ("metrics",)
 # definitions that train beside the classes of a config
 _FIT = {"experiments.runs.callbacks": ("RandomStates",)}
 _STAGED_FIT = {
@@ -50,8 +50,10 @@ _HOOKS = frozenset(
             for stage in ("validation", "test")
             for end in ("start", "end")
         ),
-        "evaluate",
-        "log_errors",
+        "predicts_poses",
+        "_predicted",
+        "configure_metrics",
+        "update_metrics",
         "groupings",
         "test_groupings",
     }
@@ -163,8 +165,9 @@ def measure_key(
         UserError: a class is in no module that there is.
     """
     own = _own_data(composition.config.as_dict())
-    classes = [model, *_classes(own)]
-    code = _version(tuple(sorted({*classes})), _MEASURES[1:], (*_SHOWN, *_READ), hooks=True)
+    classes = [model, *_classes(own), *(name for name in metrics if "." in name)]
+    measures = ("metrics.evaluator",)
+    code = _version(tuple(sorted({*classes})), measures, (*_SHOWN, *_READ), hooks=True)
     return digest([fit, own, data, list(metrics), code], size=5)
 
 

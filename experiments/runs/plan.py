@@ -188,7 +188,7 @@ def _refusal(args: tuple[str, ...]) -> str:
     """Why the data cannot train what a command line names; nothing where they can."""
     composition = compose(args)
     try:
-        composition.datamodule().load("fit", composition.model())
+        composition.datamodule().load("fit", composition.model().needs)
     except DataError as refusal:
         return str(refusal)
     return ""

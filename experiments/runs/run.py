@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 
@@ -13,11 +13,12 @@ from experiments.config.composer import Composition, compose
 from experiments.config.setting import CROSS_DATASET, TRAINING, Setting, as_text
 from experiments.config.tables import Measurement, Table, Training
 from experiments.runs.callbacks import LastLoss
-from experiments.runs.details import Details, DetailsRecorder
 from experiments.runs.files import write_json
 from experiments.runs.fit import fit
+from experiments.runs.frames import Frames, FramesRecorder
 from experiments.runs.identity import digest, fit_of, machine, measure_key
 from lightning_modules.lifter import MILLIMETRES
+from metrics.registry import DEFAULT_METRICS, metrics_of
 
 # a run is small: more GPUs serve more runs, not a faster one
 _TRAINER = {"devices": 1, "enable_progress_bar": False, "enable_model_summary": False}
@@ -30,7 +31,7 @@ class Run:
 
     A run's folder is named by its fit key, and rows of several tables that are the same run share
     it. It has the last epoch's checkpoint, the log, the full config, `metrics.json`: test ->
-    figures, and a file of details for every test.
+    figures, and for every test a file of the errors of its frames.
 
     Args:
         table: the table.
@@ -60,6 +61,8 @@ class Run:
         spec = table.rows[row]
         options = {f"model.init_args.{name}": value for name, value in spec.options.items()}
         options |= {f"data.init_args.{name}": value for name, value in training.set.items()}
+        if self.measured_metrics != DEFAULT_METRICS:
+            options["evaluator.metrics"] = list(self.measured_metrics)
         base = compose(setting.args(spec, training.protocol, options))
         numbers = dict.fromkeys([f"model.init_args.{name}" for name in spec.seeded], seed)
         numbers["trainer.max_epochs"] = max(1, round(spec.epochs * base.max_epochs))
@@ -112,23 +115,35 @@ class Run:
             return TRAINING
         model = self.composition.config.model.class_path
         data = self.setting.other_fingerprint if protocol == CROSS_DATASET else ""
-        key = measure_key(self.fit.key, self.test_composition(measurement), model, data)
+        composition, metrics = self.test_composition(measurement), self.measured_metrics
+        key = measure_key(self.fit.key, composition, model, data, metrics)
         options = [f"{key}={as_text(value)}" for key, value in sorted(measurement.set.items())]
         return " ".join([Path(protocol).name, *options, key])
 
     def figures(self, measurement: Measurement) -> dict[str, float]:
-        """Metric -> figure, of a measurement that is done."""
-        return self.metrics[self.test(measurement)]
+        """Metric -> figure, of a measurement that is done.
 
-    def details(self, test: str) -> Details | None:
-        """What a test that is done left beside its figures, where it predicted poses."""
-        path = self._details(test)
-        return Details.load(path) if path.exists() else None
+        What was not logged comes from the errors of the test's frames, where they give it.
+        """
+        test, asked = self.test(measurement), measurement.metric
+        measured = self.metrics[test]
+        if any(name == asked or name.startswith(f"{asked}/") for name in measured):
+            return measured
+        frames = self.frames(test)
+        return measured if frames is None else frames.figures() | measured
 
-    def _details(self, test: str) -> Path:
-        # of another layout they are not read
-        layout = [field.name for field in fields(Details)]
-        return self.folder / f"details-{digest((test, layout), size=5)}.npz"
+    @cached_property
+    def measured_metrics(self) -> tuple[str, ...]:
+        """What every test measures: the default metrics, and a user's own that the table names."""
+        return metrics_of(each.metric for each in self.table.measurements)
+
+    def frames(self, test: str) -> Frames | None:
+        """The errors of every frame of a test that is done, where it predicted poses."""
+        path = self._frames(test)
+        return Frames.load(path) if path.exists() else None
+
+    def _frames(self, test: str) -> Path:
+        return self.folder / f"frames-{digest(test, size=5)}.npz"
 
     def test_args(self, measurement: Measurement) -> list[str]:
         """The command line of a measurement."""
@@ -150,7 +165,7 @@ class Run:
         self.note_environment()
         composition = self.composition.with_options(trainer=_TRAINER | {"accelerator": accelerator})
         built = fit(composition, self.folder, callbacks)
-        recorder = DetailsRecorder()
+        recorder = FramesRecorder()
         built.trainer.callbacks.append(recorder)  # type: ignore[attr-defined]
         metrics = dict(self.metrics)
         for test in self.missing:
@@ -158,15 +173,15 @@ class Run:
             write_json(self.folder / "metrics.json", metrics)
 
     def _measure(
-        self, test: str, model: LightningModule, trainer: Trainer, recorder: DetailsRecorder
+        self, test: str, model: LightningModule, trainer: Trainer, recorder: FramesRecorder
     ) -> dict[str, float]:
         if test == TRAINING:
             (last,) = (each for each in trainer.callbacks if isinstance(each, LastLoss))  # type: ignore[attr-defined]
             return {"loss": last.loss * MILLIMETRES}
         data = self.test_composition(self.tests[test]).datamodule()
         trainer.test(model, data, verbose=False)
-        if recorder.details is not None:
-            recorder.details.save(self._details(test))
+        if recorder.frames is not None:
+            recorder.frames.save(self._frames(test))
         figures = trainer.callback_metrics.items()
         return {name.removeprefix("test/"): value.item() for name, value in figures}
 

@@ -1,14 +1,18 @@
 """DPCN from images ("Case 2"): a 2D estimator, lifters on its estimates, then both end to end."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from rich.progress import track
-from torch import Tensor, nn
+from torch import Tensor
+from torchmetrics import Metric
 
+from datamodules.batch import Batch, DataNeeds, Estimates
 from lightning_modules.dpcn.heatmaps import (
     conversion_bias,
     expected_places,
@@ -20,8 +24,7 @@ from lightning_modules.dpcn.hourglass import StackedHourglass, flip_averaged
 from lightning_modules.dpcn.image_augmentation import augment
 from lightning_modules.dpcn.module import DPCN
 from lightning_modules.layers.images import crop_to_screen, screen_to_crop
-from lightning_modules.selfsup.controls import taken
-from metrics.joint_mean import JointMean
+from metrics.aggregate import JointMean
 
 Trained = Literal["estimator", "lifters", "everything"]
 
@@ -76,8 +79,6 @@ class ImageDPCN(DPCN):
         self.estimator.check(image_size)
         self.trains = trains
         self.image_size = image_size
-        self.trains_on_images = trains != "lifters"
-        self.trains_lifting = trains != "estimator"
         self.threshold = threshold
         self.augment = augment
         self.alpha = alpha
@@ -85,32 +86,39 @@ class ImageDPCN(DPCN):
         if estimator_weights:
             self._take_estimator(Path(estimator_weights))
 
-    def setup(self, stage: str) -> None:
-        """Make the metrics and, for a fit of the lifters, draw the groups."""
-        super().setup(stage)
-        joints = len(self.skeleton.joints)
-        self.heatmap_figures = nn.ModuleDict(
-            {name: JointMean(joints) for name in ("keypoint_error", "bias_below_1", "floor")}
+    @property
+    def needs(self) -> DataNeeds:
+        """Images; in training of lifters alone none, and of the estimator alone no 3D truth."""
+        return replace(
+            super().needs,
+            image_size=self.image_size,
+            trains_on_images=self.trains != "lifters",
+            trains_on_joints=self.trains != "estimator",
         )
-        self.bias = JointMean(joints, each=True)
 
     def on_fit_start(self) -> None:
         """Before a fit of the lifters alone: estimate the 2D keypoints of all training images."""
         if self.trains != "lifters":
             return
         datamodule: Any = self.trainer.datamodule  # type: ignore[attr-defined]
-        keypoints = torch.from_numpy(datamodule.sequences.keypoints[..., :2].copy())
+        frames, joints = datamodule.sequences.joints.shape[:2]
+        self._found = torch.zeros(frames, joints, 2, device=self.device)
         batches = datamodule.image_frames(datamodule.frames["train"], datamodule.eval_batch_size)
         self.estimator.eval()
         with torch.no_grad():
             for batch in track(
                 batches, "Estimating 2D keypoints", disable=not self.trainer.is_global_zero
             ):
-                held = {name: column.to(self.device) for name, column in batch.items()}
-                keypoints[batch["index"].cpu()] = self.prepare(held)["keypoints"][:, 0].cpu()
-        datamodule.replace_keypoints(keypoints.numpy())
+                here = cast(Batch, {name: column.to(self.device) for name, column in batch.items()})
+                found = self.estimate(here)["estimated_keypoints"][:, 0]
+                self._found[here["index"]] = found.to(self._found.dtype)
 
-    def batch_loss(self, batch: dict[str, Tensor]) -> Tensor:
+    def given(self, batch: Batch) -> Tensor:
+        """The 2D poses (B, J, 2) estimated of a batch's images, mirrored where they are flipped."""
+        found = self._found[batch["index"]]
+        return torch.where(batch["flipped"].bool()[:, None, None], self._mirror(found), found)
+
+    def batch_loss(self, batch: Batch) -> Tensor:
         """L_2d (Eq. 6), L_lifting + L_aggre, or L_e2e (Eq. 14), by what is trained."""
         if self.trains == "lifters":
             return super().batch_loss(batch)
@@ -125,46 +133,48 @@ class ImageDPCN(DPCN):
         lifting = self.lifting_loss(self.network.lifters(keypoints), batch["joints"])
         return self.alpha * self._heatmap_loss(maps, truth, batch["visible"]) + lifting
 
-    def prepare(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Put the estimates in the place of the keypoints."""
+    def estimate(self, batch: Batch) -> Estimates:
+        """Estimate 2D keypoints from the images, through heatmaps."""
         image = batch["image"].to(self.dtype)
         if self.flip_test:
             maps = flip_averaged(self.estimator, image, self.skeleton.mirror)
         else:
             maps = self.estimator(image)[-1]
         keypoints = self._keypoints(maps, batch["crop"])[:, None]
-        return {**batch, "keypoints": keypoints, "true": batch["keypoints"], "heatmaps": maps}
+        return {"estimated_keypoints": keypoints, "heatmaps": maps}
 
-    def evaluate(self, batch: dict[str, Tensor]) -> Tensor | None:
-        """Add a batch to the errors in 3D, once there are lifters, and to those of the estimator.
+    @property
+    def predicts_poses(self) -> bool:
+        """Once there are lifters."""
+        return self.network is not None
+
+    def configure_metrics(self) -> dict[str, Metric]:
+        """Figures of the estimator.
 
         `keypoint_error` is a percentage of the crop's side; `bias`, of the domain conversion
-        against the highest cell (Fig. 5), is in cells.
+        against the highest cell (Fig. 5), is in cells, of each joint; `bias_below_1` the
+        percentage of joints whose bias is below a cell; `floor` see `heatmap_floor`.
         """
-        predicted = None if self.network is None else super().evaluate(batch)
-        maps, visible = batch["heatmaps"], batch["visible"]
-        away = (batch["keypoints"] - batch["true"])[:, 0].norm(dim=-1)
+        joints = self.skeleton.joints
+        names = ("keypoint_error", "bias_below_1", "floor")
+        means: dict[str, Metric] = {name: JointMean(len(joints)) for name in names}
+        return means | {"bias": JointMean(len(joints), labels=joints)}
+
+    def update_metrics(
+        self, metrics: Mapping[str, Metric], batch: Batch, estimates: Estimates
+    ) -> None:
+        """Measure the estimates and the heatmaps of a batch."""
+        maps, found = estimates["heatmaps"], estimates["estimated_keypoints"]
+        away = (found - batch["keypoints"])[:, 0].norm(dim=-1)
         bias = conversion_bias(maps, self.threshold).norm(dim=-1)
-        self.bias.update(bias, visible)
         figures = {
             "keypoint_error": 100 * away / batch["crop"][:, 2:],
+            "bias": bias,
             "bias_below_1": 100.0 * (bias < 1),
             "floor": heatmap_floor(maps),
         }
         for name, figure in figures.items():
-            self.heatmap_figures[name].update(figure, visible)  # type: ignore[operator]
-        return predicted
-
-    def log_errors(self, stage: str) -> None:
-        """Log the errors in 3D, once there are lifters, and those of the estimator."""
-        if self.network is not None:
-            super().log_errors(stage)
-        for name, figure in taken(self.heatmap_figures).items():
-            self.log(f"{stage}/{name}", figure)
-        for joint, bias in zip(self.skeleton.joints, self.bias.compute(), strict=True):
-            if not bias.isnan():
-                self.log(f"{stage}/bias/{joint}", bias)
-        self.bias.reset()
+            metrics[name].update(figure, batch["visible"])
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """RMSProp, estimator and lifters at rates of their own, decaying every epoch."""

@@ -7,6 +7,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
+from datamodules.batch import Batch
 from lightning_modules.dpcn.consensus import Consensus, Norm
 from lightning_modules.dpcn.joint_groups import (
     Scaling,
@@ -103,9 +104,8 @@ class DPCN(PoseLifter):
         self.network: ConsensusNetwork | None = None
 
     def setup(self, stage: str) -> None:
-        """Make the metrics and, for a fit, draw the groups."""
-        super().setup(stage)
-        if stage == "fit" and self.trains_lifting and self.network is None:
+        """For a fit, draw the groups."""
+        if stage == "fit" and self.needs.trains_on_joints and self.network is None:
             sequences = self.trainer.datamodule.sequences  # type: ignore[attr-defined]
             frame = self.trainer.datamodule.frames["train"][0]  # type: ignore[attr-defined]
             first = next(s for s in sequences.segments if s.start <= frame < s.stop)
@@ -127,10 +127,14 @@ class DPCN(PoseLifter):
             )
         return self.network(keypoints[:, 0])
 
-    def batch_loss(self, batch: dict[str, Tensor]) -> Tensor:
+    def batch_loss(self, batch: Batch) -> Tensor:
         """L_lifting + L_aggre of the groups' poses, without a gradient through their consensus."""
         assert self.network is not None
-        return self.lifting_loss(self.network.lifters(batch["keypoints"][:, 0]), batch["joints"])
+        return self.lifting_loss(self.network.lifters(self.given(batch)), batch["joints"])
+
+    def given(self, batch: Batch) -> Tensor:
+        """The 2D poses (B, J, 2) that the lifters learn from."""
+        return batch["keypoints"][:, 0]
 
     def lifting_loss(self, poses: Tensor, joints: Tensor) -> Tensor:
         """L_lifting (Eq. 4) + L_aggre (Eq. 12) of poses (B, n_t, n_g, 3) and joints (B, J, 3)."""

@@ -1,13 +1,16 @@
 """LiftOnly: SelfSup's lifting of given 2D poses, learned without 3D (Sosa & Hogg, 2023)."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
+from torchmetrics import Metric
 
+from datamodules.batch import Batch, Estimates
 from lightning_modules.lifter import MILLIMETRES, PoseLifter
-from lightning_modules.selfsup.controls import Controls
+from lightning_modules.selfsup.controls import mean_pose, pose_controls, update_pose_controls
 from lightning_modules.selfsup.depth_network import DepthNetwork
 from lightning_modules.selfsup.pose_flow import PoseFlow
 from lightning_modules.selfsup.reprojection_cycle import (
@@ -74,6 +77,7 @@ class LiftOnly(PoseLifter):
     size: Tensor
     ratios: Tensor
     bones: Tensor
+    mean_pose: Tensor
 
     def __init__(
         self,
@@ -121,11 +125,10 @@ class LiftOnly(PoseLifter):
         self.register_buffer("unit", torch.zeros(()))
         self.register_buffer("size", torch.zeros(()))
         self.register_buffer("ratios", torch.tensor(ELEPOSE_RATIOS))
-        self.controls = Controls(len(self.skeleton.joints))
+        self.register_buffer("mean_pose", torch.zeros(len(self.skeleton.joints), 3))
 
     def setup(self, stage: str) -> None:
-        """Make the metrics and, for a fit of the flow, measure the prior."""
-        super().setup(stage)
+        """Check that there is a prior and, for a fit of the flow, measure it."""
         datamodule: Any = self.trainer.datamodule  # type: ignore[attr-defined]
         if "prior" not in datamodule.frames and stage != "predict":
             raise MisconfigurationException(
@@ -153,7 +156,7 @@ class LiftOnly(PoseLifter):
         self.size.copy_((joints[:, head] - joints[:, 0]).norm(dim=-1).mean())
         if self.measured_bones:
             self.ratios.copy_(bone_ratios(joints, self.bones).mean(0))
-        self.controls.fit(joints[:: max(1, len(joints) // 2000)])
+        self.mean_pose.copy_(mean_pose(joints[:: max(1, len(joints) // 2000)]))
         try:
             self.flow.fit_bases(self._noisy(self.places(keypoints)))
         except ValueError as error:
@@ -168,13 +171,13 @@ class LiftOnly(PoseLifter):
         joints, _ = lift(self.lifter, self.places(keypoints[:, 0]))
         return joints * self.size
 
-    def batch_loss(self, batch: dict[str, Tensor]) -> Tensor:
+    def batch_loss(self, batch: Batch) -> Tensor:
         """The loss of what is trained: of the flow on the prior, or of the lifter on 2D poses."""
         if self.trains == "flow":
             return self.flow(self._noisy(self.places(batch["prior_keypoints"]))).mean()
         return self.weighted(self.lifting_terms(self.places(self.given(batch))))
 
-    def given(self, batch: dict[str, Tensor]) -> Tensor:
+    def given(self, batch: Batch) -> Tensor:
         """The 2D poses (B, J, 2) that the lifter learns from: those of the training people."""
         return batch["keypoints"][:, 0]
 
@@ -196,24 +199,26 @@ class LiftOnly(PoseLifter):
             self.log(f"train/{name}", term.detach(), on_step=False, on_epoch=True)
         return torch.stack([self.weights[name] * term for name, term in kept.items()]).sum()
 
-    def evaluate(self, batch: dict[str, Tensor]) -> Tensor | None:
-        """Add a prepared batch to the errors, and to what they must be seen beside."""
-        if self.trains == "flow":
-            return None
-        predicted = super().evaluate(batch)
-        assert predicted is not None
-        _, elevation = lift(self.lifter, self.places(batch["keypoints"][:, 0].to(self.dtype)))
-        joints, other = (MILLIMETRES * batch[name].double() for name in ("joints", "other_joints"))
-        self.controls.update(predicted, joints, other, elevation)
-        return predicted
+    @property
+    def predicts_poses(self) -> bool:
+        """Not while the flow is trained."""
+        return self.trains != "flow"
 
-    def log_errors(self, stage: str) -> None:
-        """Log the errors and the controls."""
-        if self.trains == "flow":
+    def configure_metrics(self) -> dict[str, Metric]:
+        """What the errors of poses must be compared with, see `pose_controls`."""
+        return pose_controls()
+
+    def update_metrics(
+        self, metrics: Mapping[str, Metric], batch: Batch, estimates: Estimates
+    ) -> None:
+        """Add the predicted poses of a batch."""
+        if not self.predicts_poses:
             return
-        super().log_errors(stage)
-        for name, figure in self.controls.compute().items():
-            self.log(f"{stage}/{name}", figure)
+        keypoints = self.lifted_windows(batch, estimates)[:, 0].to(self.dtype)
+        _, elevation = lift(self.lifter, self.places(keypoints))
+        predicted, true = estimates["predicted_mm"], estimates["true_mm"]
+        other = MILLIMETRES * batch["other_joints"].double()
+        update_pose_controls(metrics, predicted, true, other, elevation, self.mean_pose)
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401
         """Adam on what is trained, its rate decaying every epoch."""

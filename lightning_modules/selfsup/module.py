@@ -1,20 +1,24 @@
 """SelfSup: from a single image to 3D without paired labels (Sosa & Hogg, 2023)."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
+from torchmetrics import Metric
 
+from datamodules.batch import Batch, DataNeeds, Estimates
 from lightning_modules.layers.images import crop_to_screen, draw_skeletons, screen_to_crop
 from lightning_modules.lifter import MILLIMETRES
+from lightning_modules.selfsup.controls import keypoint_controls, update_keypoint_controls
 from lightning_modules.selfsup.image_to_skeleton import (
     SkeletonEncoder,
     SkeletonRegressor,
     check_image_size,
 )
-from lightning_modules.selfsup.keypoint_controls import KeypointControls
 from lightning_modules.selfsup.lift_only import LiftOnly
 from lightning_modules.selfsup.patch_discriminator import (
     ImagePool,
@@ -92,8 +96,6 @@ class SelfSup(LiftOnly):
         check_image_size(image_size)
         joints = len(self.skeleton.joints)
         self.image_size = image_size
-        self.trains_on_images = trains == "images"
-        self.trains_on_references = self.trains_on_images and reconstruction_weight > 0
         self.automatic_optimization = trains != "images"
         self.sigma = sigma
         self.regressor_first = regressor_first
@@ -111,15 +113,27 @@ class SelfSup(LiftOnly):
         self.discriminator.check(image_size)
         self.painter = SkeletonEncoder(image_width, channels=4, outputs=3)
         # ranks wait for every weight that is to learn
-        self.painter.requires_grad_(self.trains_on_references)
+        self.painter.requires_grad_(self.paints)
         self.pool = ImagePool((1, image_size, image_size), pool)
-        self.estimates = KeypointControls(self.skeleton.mirror)
-        # of the true 2D pose, lifted
-        self.from_truth = PAMPJPE()
         self.register_buffer("points", torch.zeros(joints, 2))
         right = torch.isin(self.bones[:, 1], torch.tensor(self.skeleton.right))
         brightness = torch.where(right, right_brightness, 1.0)
         self.register_buffer("brightness", brightness, persistent=False)
+
+    @property
+    def needs(self) -> DataNeeds:
+        """Images, in training of all networks alone, with references for the painter."""
+        return replace(
+            super().needs,
+            image_size=self.image_size,
+            trains_on_images=self.trains == "images",
+            trains_on_references=self.paints,
+        )
+
+    @property
+    def paints(self) -> bool:
+        """Whether a fit learns to paint pictures again."""
+        return self.trains == "images" and self.weights["reconstruction"] > 0
 
     def measure(self, datamodule: Any) -> None:  # noqa: ANN401
         """Take from the prior what LiftOnly does, and its mean 2D pose in a crop."""
@@ -129,17 +143,17 @@ class SelfSup(LiftOnly):
         crops = torch.from_numpy(held.images.crops[frames])
         self.points.copy_(screen_to_crop(keypoints, crops).mean(0))
 
-    def batch_loss(self, batch: dict[str, Tensor]) -> Tensor:
+    def batch_loss(self, batch: Batch) -> Tensor:
         """The loss of what is learned from the prior alone: with the flow's Omega's, if asked."""
         loss = super().batch_loss(batch)
         first = self.trains == "flow" and self.regressor_first
         return loss + self.regressor_loss(batch, self.draw_prior(batch)) if first else loss
 
-    def given(self, batch: dict[str, Tensor]) -> Tensor:
+    def given(self, batch: Batch) -> Tensor:
         """The prior's 2D poses (B, J, 2): those of the pictures are not known."""
         return batch["prior_keypoints"]
 
-    def learn(self, batch: dict[str, Tensor]) -> Tensor:
+    def learn(self, batch: Batch) -> Tensor:
         """One step of generator and discriminator, each against the other as it was."""
         if self.trains != "images":
             return super().learn(batch)
@@ -156,7 +170,7 @@ class SelfSup(LiftOnly):
         self.log("train/discriminator", discriminator.detach(), on_step=False, on_epoch=True)
         return generator.detach()
 
-    def generator_loss(self, batch: dict[str, Tensor], prior: Tensor) -> tuple[Tensor, Tensor]:
+    def generator_loss(self, batch: Batch, prior: Tensor) -> tuple[Tensor, Tensor]:
         """The skeleton images (B, 1, S, S), and all losses but the discriminator's own.
 
         `prior` (B, 1, S, S) shows the batch's unpaired 2D poses.
@@ -172,12 +186,12 @@ class SelfSup(LiftOnly):
         terms["regressor"] = self.regressor_loss(batch, prior)
         shown = drawn.detach()
         terms["redrawing"] = F.mse_loss(self.draw(self.regressor(shown)), shown)
-        if self.trains_on_references:
+        if self.paints:
             painted = self.painter(torch.cat([self.draw(points), batch["reference"]], dim=1))
             terms["reconstruction"] = F.l1_loss(painted, batch["image"])
         return drawn, self.weighted(terms)
 
-    def regressor_loss(self, batch: dict[str, Tensor], prior: Tensor) -> Tensor:
+    def regressor_loss(self, batch: Batch, prior: Tensor) -> Tensor:
         """Mean squared distance of the joints found in the prior's skeleton images (B, 1, S, S)."""
         return F.mse_loss(self.regressor(prior), self.prior_points(batch))
 
@@ -190,49 +204,52 @@ class SelfSup(LiftOnly):
         """Skeleton images (B, 1, S, S) of places (B, J, 2) in [-1, 1] of the crop."""
         return draw_skeletons(points, self.bones, self.image_size, self.sigma, self.brightness)
 
-    def prior_points(self, batch: dict[str, Tensor]) -> Tensor:
+    def prior_points(self, batch: Batch) -> Tensor:
         """The prior's 2D poses (B, J, 2) in [-1, 1] of crops around them."""
         return 2 * screen_to_crop(batch["prior_keypoints"], batch["prior_crop"]) - 1
 
-    def draw_prior(self, batch: dict[str, Tensor]) -> Tensor:
+    def draw_prior(self, batch: Batch) -> Tensor:
         """Their skeleton images (B, 1, S, S)."""
         return self.draw(self.prior_points(batch))
 
-    def prepare(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Put the estimates in the place of the keypoints."""
+    def estimate(self, batch: Batch) -> Estimates:
+        """Estimate 2D keypoints from the images, through skeleton images."""
         if self.trains != "images":
-            return batch
+            return {}
         image = batch["image"].to(self.dtype)
         drawn = self.encoder(image)
         points = self.regressor(drawn)
         if self.flip_test:
             points = (points + self._mirror(self.regressor(self.encoder(image.flip(3))))) / 2
         keypoints = crop_to_screen((points + 1) / 2, batch["crop"])[:, None]
-        true = batch["keypoints"][:, 0]
-        return {**batch, "keypoints": keypoints, "true": true, "skeleton_image": drawn}
+        return {"estimated_keypoints": keypoints, "skeleton_image": drawn}
 
-    def evaluate(self, batch: dict[str, Tensor]) -> Tensor | None:
-        """Add a batch to the errors in 3D, and to those of the 2D estimates."""
-        if self.trains != "images":
-            return None
-        predicted = super().evaluate(batch)
-        crop = batch["crop"]
-        found = screen_to_crop(batch["keypoints"][:, 0], crop)
-        truth = screen_to_crop(batch["true"], crop)
-        other = screen_to_crop(batch["other_keypoints"], batch["other_crop"])
-        self.estimates.update(found, truth, other, self.points, batch["visible"])
-        lifted = self.lift(batch["true"][:, None]).double()
-        self.from_truth.update(MILLIMETRES * lifted, MILLIMETRES * batch["joints"].double())
-        return predicted
+    @property
+    def predicts_poses(self) -> bool:
+        """Once Phi and Omega are trained with the rest."""
+        return self.trains == "images"
 
-    def log_errors(self, stage: str) -> None:
-        """Log the errors in 3D and those of the 2D estimates."""
-        if self.trains != "images":
+    def configure_metrics(self) -> dict[str, Metric]:
+        """Besides LiftOnly's, `pa_mpjpe_true_2d` of the true 2D pose lifted, and errors in 2D."""
+        joints = len(self.skeleton.joints)
+        errors = {"pa_mpjpe_true_2d": PAMPJPE(), **keypoint_controls(joints)}
+        return super().configure_metrics() | errors
+
+    def update_metrics(
+        self, metrics: Mapping[str, Metric], batch: Batch, estimates: Estimates
+    ) -> None:
+        """Add the predicted poses of a batch, and its 2D estimates."""
+        if not self.predicts_poses:
             return
-        super().log_errors(stage)
-        self.log(f"{stage}/pa_mpjpe_true_2d", self.from_truth)
-        for name, figure in self.estimates.compute().items():
-            self.log(f"{stage}/{name}", figure)
+        super().update_metrics(metrics, batch, estimates)
+        crop = batch["crop"]
+        found = screen_to_crop(estimates["estimated_keypoints"][:, 0], crop)
+        truth = screen_to_crop(batch["keypoints"][:, 0], crop)
+        other = screen_to_crop(batch["other_keypoints"], batch["other_crop"])
+        visible, mirror = batch["visible"], self.skeleton.mirror
+        update_keypoint_controls(metrics, found, truth, other, self.points, visible, mirror)
+        lifted = self.lift(batch["keypoints"][:, :1]).double()
+        metrics["pa_mpjpe_true_2d"].update(MILLIMETRES * lifted, estimates["true_mm"])
 
     def on_train_epoch_end(self) -> None:
         """Let the rates of generator and discriminator decay; Lightning does so for one alone."""

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from datamodules.batch import DataNeeds
 from datamodules.sources.human36m.recordings import human36m_cameras
 from datamodules.views import view_world
 
@@ -56,18 +57,9 @@ def described(camera):
     }
 
 
-def method_of(
-    receptive_field=1, causal=False, image_size=0, on_images=True, lifting=True, references=False
-):
-    """What the data ask of a model."""
-    return SimpleNamespace(
-        receptive_field=receptive_field,
-        causal=causal,
-        image_size=image_size,
-        trains_on_images=on_images,
-        trains_on_references=references,
-        trains_lifting=lifting,
-    )
+def model_of(**needs):
+    """A model, as far as data modules see one."""
+    return SimpleNamespace(needs=DataNeeds(**needs))
 
 
 class Files(SimpleNamespace):

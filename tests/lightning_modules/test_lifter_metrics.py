@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 from datamodules.skeletons import SKELETONS
 from lightning_modules.lifter import PoseLifter
 from metrics import OFFICIAL_14
+from metrics.evaluator import Evaluator
 
 ACTIONS, SCENES, MOVEMENT = ["Sit", "Walk"], ["GS", "noGS", "outdoor"], ["little", "much"]
 LENGTHS = (50, 3, 40, 30)
@@ -69,6 +70,7 @@ def logged(data: Poses, skeleton: str, folder, stage: str = "test") -> dict[str,
     trainer = Trainer(
         accelerator="cpu",
         logger=False,
+        callbacks=[Evaluator()],
         enable_progress_bar=False,
         enable_model_summary=False,
         default_root_dir=folder,

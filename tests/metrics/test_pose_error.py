@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from torchmetrics import MetricCollection
 
 from metrics import AUC, MPJPE, MPJVE, NMPJPE, PAMPJPE, PCK, functional
-from metrics.pose_error import PoseError
+from metrics.aggregate import PoseError
 
 AVERAGES = ("frame", "action", "none")
 ACTIONS = 5

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics.spread import Spread
+from metrics.aggregate import Spread
 
 
 @settings(max_examples=50, deadline=None)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datamodules.loading.images import ImageFiles, crops_around
+from datamodules.loading.pictures import ImageFiles, crops_around
 from datamodules.sequences import Float32, PoseSequences
 from datamodules.sources.human36m.recordings import folder_of
 from datamodules.sources.human36m.source import Human36M

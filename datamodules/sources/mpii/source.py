@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from datamodules.cameras import unknown_camera
-from datamodules.loading.images import ImageFiles
+from datamodules.loading.pictures import ImageFiles
 from datamodules.reading.jpeg import jpeg_size
 from datamodules.sequences import PoseSequences, Segment
 from datamodules.skeletons import H36M17

@@ -15,7 +15,8 @@ from datamodules import (
     SubjectProtocol,
     SyntheticImages,
 )
-from tests.datamodules.conftest import method_of
+from datamodules.batch import DataNeeds
+from tests.datamodules.conftest import model_of
 from tests.datamodules.image_writers import write_mpii
 
 SIZE = 32
@@ -27,9 +28,9 @@ def source(pose_npz_files):
     return SyntheticImages(PoseNpz(pose_npz_files.write(), "own"), stride=6)
 
 
-def ready(protocol, stage="fit", **method):
-    method = method_of(**{"image_size": SIZE} | method)
-    protocol.trainer = SimpleNamespace(lightning_module=method)
+def ready(protocol, stage="fit", **needs):
+    model = model_of(**{"image_size": SIZE, "trains_on_images": True} | needs)
+    protocol.trainer = SimpleNamespace(lightning_module=model)
     protocol.setup(stage)
     return protocol
 
@@ -44,7 +45,7 @@ def test_columns_of_a_batch(source):
     assert {name: tuple(column.shape) for name, column in batch.items()} == {
         "keypoints": (10, 1, 17, 2),
         "joints": (10, 17, 3),
-        **dict.fromkeys(("index", "action", "sequence"), (10,)),
+        **dict.fromkeys(("index", "flipped", "action", "sequence"), (10,)),
         "image": (10, 3, SIZE, SIZE),
         "crop": (10, 3),
         "visible": (10, 17),
@@ -79,7 +80,7 @@ def test_a_mirrored_image_goes_with_mirrored_keypoints(source):
 
 def test_keypoints_that_are_not_known_are_not_visible(tmp_path):
     write_mpii(tmp_path)
-    protocol = ready(SubjectProtocol(MPII(str(tmp_path)), batch_size=2), lifting=False)
+    protocol = ready(SubjectProtocol(MPII(str(tmp_path)), batch_size=2), trains_on_joints=False)
     known = protocol.sequences.keypoints[..., 2]
     assert 0 < known.mean() < 1
     loader = protocol.train_dataloader()
@@ -118,7 +119,7 @@ def test_reading_draws_nothing_from_the_global_stream(source):
 def test_an_image_that_cannot_be_read_is_one_sentence(tmp_path, workers):
     write_mpii(tmp_path)
     protocol = SubjectProtocol(MPII(str(tmp_path)), batch_size=2, workers=workers)
-    ready(protocol, lifting=False)
+    ready(protocol, trains_on_joints=False)
     path = tmp_path / "images/000000002.jpg"
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(DataError) as error:
@@ -132,7 +133,7 @@ def test_images_are_read_where_they_are_taken(source):
     plain = ready(SubjectProtocol(source), image_size=0)
     assert not isinstance(next(iter(plain.train_dataloader())), dict)
     assert "image" not in batches_of(plain, plain.test_dataloader())[0]
-    tested = ready(SubjectProtocol(source), on_images=False)
+    tested = ready(SubjectProtocol(source), trains_on_images=False)
     assert not isinstance(next(iter(tested.train_dataloader())), dict)
     assert "image" in batches_of(tested, tested.test_dataloader())[0]
 
@@ -150,27 +151,6 @@ def test_frames_in_their_order(source):
     np.testing.assert_array_equal(joined["keypoints"][:, 0], protocol.sequences.keypoints[frames])
 
 
-def test_estimates_take_the_place_of_the_keypoints_until_the_next_setup(source):
-    protocol = ready(SubjectProtocol(source), on_images=False)
-    held = protocol.sequences
-    truth = held.keypoints.copy()
-    estimates = np.random.default_rng(0).normal(size=truth.shape).astype(np.float32)
-    protocol.replace_keypoints(estimates)
-    for pairs in protocol.train_dataloader():
-        batch = protocol.on_after_batch_transfer(pairs, 0)
-        for row, (frame, flipped) in enumerate(pairs.tolist()):
-            expected = estimates[frame]
-            if flipped:
-                expected = expected[PARTNER] * np.float32([-1, 1])
-            np.testing.assert_array_equal(batch["keypoints"][row, 0], expected)
-    # the data, which other runs share, stay as they are
-    np.testing.assert_array_equal(source.load().keypoints, truth)
-    protocol.setup("test")
-    np.testing.assert_array_equal(protocol.sequences.keypoints, truth)
-    with pytest.raises(ValueError, match="are needed, not"):
-        protocol.replace_keypoints(estimates[:-1])
-
-
 def test_ranks_without_frames_evaluate_empty_batches(source, monkeypatch):
     monkeypatch.setattr(dist, "is_initialized", lambda: True)
     monkeypatch.setattr(dist, "get_world_size", lambda: 2)
@@ -184,7 +164,7 @@ def test_ranks_without_frames_evaluate_empty_batches(source, monkeypatch):
 def test_a_source_without_images_is_refused(source, pose_npz_files):
     motion = PoseNpz(str(pose_npz_files.folder), "own")
     with pytest.raises(DataError, match=r"own \(PoseNpz\) has no images: take data from Synth"):
-        SubjectProtocol(motion).load("test", method_of(image_size=SIZE))
+        SubjectProtocol(motion).load("test", DataNeeds(image_size=SIZE))
     with pytest.raises(DataError, match="has no images"):
         both = CrossDatasetProtocol(source, motion)
-        both.load("fit", method_of(image_size=SIZE))
+        both.load("fit", DataNeeds(image_size=SIZE))

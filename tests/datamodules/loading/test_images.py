@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datamodules.loading.cut import cut
-from datamodules.loading.images import CROP_MARGIN, ImageFiles, crops_around
+from datamodules.loading.pictures import CROP_MARGIN, ImageFiles, crops_around, cut
 from datamodules.reading.jpeg import jpeg_size, read_jpeg
 from poseproof.errors import DataError
 from tests.datamodules.fuzz.pictures import hidden, segment, split

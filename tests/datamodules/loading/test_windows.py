@@ -118,8 +118,9 @@ def test_columns_of_a_batch():
     data = sequences()
     extra = np.arange(16) * 3 - 1
     batch = PoseWindows(data, 1, {"rarity": extra})(torch.tensor([[0, 0], [5, 1], [6, 0], [15, 1]]))
-    assert set(batch) == {"keypoints", "joints", "index", "action", "sequence", "rarity"}
+    assert set(batch) == {"keypoints", "joints", "index", "flipped", "action", "sequence", "rarity"}
     assert batch["index"].tolist() == [0, 5, 6, 15]
+    assert batch["flipped"].tolist() == [0, 1, 0, 1]
     assert batch["sequence"].tolist() == [0, 1, 2, 3]
     # sorted: Eating, Posing, Walking
     assert batch["action"].tolist() == [2, 0, 2, 1]

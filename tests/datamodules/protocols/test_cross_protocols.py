@@ -20,7 +20,7 @@ from datamodules.sources.source import Source
 from datamodules.sources.synthetic.source import SyntheticMocap
 from metrics import MPJPE
 from poseproof.errors import DataError
-from tests.datamodules.conftest import method_of
+from tests.datamodules.conftest import model_of
 
 CMU = Path(__file__).parents[4] / "shared/data/cmu17"
 CAMERA = human36m_cameras()["S1"][0]
@@ -84,8 +84,8 @@ def frames_where(sequences, subjects=None, action=None):
 
 def ready(protocol, stage="test", receptive_field=1):
     """The protocol after its setup, as in a run of a method with such windows."""
-    method = method_of(receptive_field, False)
-    protocol.trainer = SimpleNamespace(lightning_module=method)
+    model = model_of(receptive_field=receptive_field)
+    protocol.trainer = SimpleNamespace(lightning_module=model)
     protocol.setup(stage)
     return protocol
 

@@ -18,7 +18,7 @@ from datamodules.sources.human36m.source import Human36M
 from datamodules.sources.pose_npz.source import PoseNpz
 from metrics import MPJPE
 from poseproof.errors import DataError
-from tests.datamodules.conftest import method_of
+from tests.datamodules.conftest import model_of
 
 TRAIN, TEST = {"S1", "S5", "S6", "S7", "S8"}, {"S9", "S11"}
 
@@ -30,8 +30,8 @@ def source(human36m_files):
 
 def ready(protocol, stage="fit", receptive_field=1, causal=False):
     """The protocol after its setup, as in a run of a method of that receptive field."""
-    method = method_of(receptive_field, causal)
-    protocol.trainer = SimpleNamespace(lightning_module=method)
+    model = model_of(receptive_field=receptive_field, causal=causal)
+    protocol.trainer = SimpleNamespace(lightning_module=model)
     protocol.setup(stage)
     return protocol
 

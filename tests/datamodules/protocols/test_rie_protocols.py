@@ -17,7 +17,7 @@ from datamodules.skeletons import H36M17
 from datamodules.sources.human36m.recordings import human36m_cameras
 from datamodules.sources.human36m.source import Human36M
 from poseproof.errors import DataError
-from tests.datamodules.conftest import method_of
+from tests.datamodules.conftest import model_of
 
 LENGTHS, SUBJECTS = [6, 1, 40, 9], ["S1", "S9", "S9", "S11"]
 SPANS = st.integers(0, 30).map(lambda half: 2 * half + 1)
@@ -50,8 +50,8 @@ def window(data, frame, span, causal):
 
 def run(protocol, receptive_field=9, causal=False, testing=True):
     """The protocol after its setup, as in a run of a method with such windows."""
-    method = method_of(receptive_field, causal)
-    protocol.trainer = SimpleNamespace(lightning_module=method, testing=testing)
+    model = model_of(receptive_field=receptive_field, causal=causal)
+    protocol.trainer = SimpleNamespace(lightning_module=model, testing=testing)
     protocol.setup("test")
     return protocol
 

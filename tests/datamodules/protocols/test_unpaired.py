@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from datamodules import DataError, PoseNpz, SyntheticImages, UnpairedProtocol
-from datamodules.loading.images import crops_around
+from datamodules.loading.pictures import crops_around
 from datamodules.sources.human36m.source import Human36M
-from tests.datamodules.conftest import method_of
+from tests.datamodules.conftest import model_of
 
 PARTNER = [0, 4, 5, 6, 1, 2, 3, 7, 8, 9, 10, 14, 15, 16, 11, 12, 13]
 
@@ -20,8 +20,8 @@ def source(human36m_files):
 
 
 def ready(protocol, training=True, image_size=0):
-    method = method_of(image_size=image_size)
-    protocol.trainer = SimpleNamespace(lightning_module=method, training=training)
+    model = model_of(image_size=image_size, trains_on_images=True)
+    protocol.trainer = SimpleNamespace(lightning_module=model, training=training)
     protocol.setup("fit" if training else "test")
     return protocol
 
@@ -104,8 +104,8 @@ def test_a_prior_that_cannot_be_had(source, prior):
 def test_references_are_others_of_the_same_sequence(pose_npz_files):
     source = SyntheticImages(PoseNpz(pose_npz_files.write(), "own"), stride=2)
     protocol = UnpairedProtocol(source, batch_size=8)
-    method = method_of(image_size=16, references=True)
-    protocol.trainer = SimpleNamespace(lightning_module=method, training=True)
+    model = model_of(image_size=16, trains_on_images=True, trains_on_references=True)
+    protocol.trainer = SimpleNamespace(lightning_module=model, training=True)
     protocol.setup("fit")
     images, segments = protocol.sequences.images, protocol.sequences.segments
     loader = protocol.train_dataloader()

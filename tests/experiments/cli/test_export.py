@@ -55,7 +55,7 @@ def built(method, **options):
 
 
 def inputs(made, batch):
-    if size := made.image_size:
+    if size := made.needs.image_size:
         return torch.rand(batch, 3, size, size), torch.rand(batch, 3) + 0.2
     return (0.4 * torch.rand(batch, made.receptive_field, 17, 2) - 0.2,)
 

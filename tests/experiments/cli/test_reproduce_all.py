@@ -12,7 +12,7 @@ import pytest
 from datamodules import DataError
 from experiments.cli import reproduce_all as everything
 from experiments.report.table import confidence
-from experiments.runs.details import Details
+from experiments.runs.frames import Frames
 from experiments.runs.run import Run
 from tests.experiments.conftest import make_tiny, make_up, times
 from tests.experiments.kills import TABLES, kill, run, tables_of
@@ -155,10 +155,10 @@ def test_predictions_are_shown_of_the_seeds_that_all_rows_have(three, monkeypatc
     place = three / "results/srnet-second"
     (folder,) = json.loads((place / "table.json").read_text())["runs"]["Ours"]
     # of either test of the seed that is left
-    left = (three / "results/runs" / folder).glob("details-*.npz")
+    left = (three / "results/runs" / folder).glob("frames-*.npz")
     page = (place / "index.html").read_text()
     shown = re.findall(r'<th scope="row">.*\s*<td class="bar.*>(.*)</td>', page)
-    joints = [[f"{distance:.1f}" for distance in Details.load(path).joints] for path in left]
+    joints = [[f"{distance:.1f}" for distance in Frames.load(path).joints] for path in left]
     assert shown[: len(joints[0])] in joints
 
 

@@ -7,7 +7,7 @@ from scipy import stats
 from experiments.config.claims import Claim
 from experiments.judge.claims import MeasuredFigures, judge
 from experiments.judge.evidence import constant, moved_by_takes, over_seeds
-from experiments.runs.details import Details
+from experiments.runs.frames import Frames
 
 ORDER = Claim(
     text="A beats B",
@@ -15,12 +15,18 @@ ORDER = Claim(
 )
 
 
-def details(totals, counts, actions):
-    """Details of one metric and made-up takes."""
-    nothing = np.zeros(0)
-    takes = np.array([f"take {n}" for n in range(len(counts))])
-    of_takes = takes, np.array(actions), np.array(counts, float)
-    return Details(*of_takes, np.array(["mpjpe"]), np.array([totals]), *[nothing] * 9)
+def frames_of(totals, counts, actions):
+    """Frames of one metric and made-up takes, whose frames are all alike."""
+    take = np.repeat(np.arange(len(counts)), np.array(counts, int))
+    names, group = np.unique(actions, return_inverse=True)
+    return Frames(
+        index=np.arange(len(take)),
+        take_names=np.array([f"take {n}" for n in range(len(counts))]),
+        take=take,
+        groupings={"action": names},
+        groups={"action": group[take]},
+        errors={"mpjpe": (np.asarray(totals) / counts)[take]},
+    )
 
 
 def figure(metric, totals, counts, actions):
@@ -43,7 +49,7 @@ def takes():
 
 @pytest.mark.parametrize("metric", ["mpjpe", "mpjpe_by_action/Walking"])
 def test_takes_move_a_mean_over_frames_as_a_little_of_them_does(takes, metric):
-    moves = moved_by_takes(details(*takes), metric)
+    moves = moved_by_takes(frames_of(*takes), metric)
     assert sum(moves.values()) == pytest.approx(0, abs=1e-9)
     totals, counts, actions = takes
     for place, move in enumerate(moves.values()):
@@ -53,7 +59,7 @@ def test_takes_move_a_mean_over_frames_as_a_little_of_them_does(takes, metric):
 
 
 def test_takes_move_a_mean_over_actions_by_their_weight_in_it(takes):
-    moves = moved_by_takes(details(*takes), "mpjpe_action")
+    moves = moved_by_takes(frames_of(*takes), "mpjpe_action")
     assert sum(moves.values()) == pytest.approx(0, abs=1e-9)
     whole = figure("mpjpe_action", *takes)
     for move, total, count, action in zip(moves.values(), *takes, strict=True):
@@ -63,7 +69,7 @@ def test_takes_move_a_mean_over_actions_by_their_weight_in_it(takes):
 
 def test_metrics_that_no_single_pose_has_are_left_to_seeds(takes):
     for metric in ("mpjve", "mpjpe_by_scene/studio", "loss"):
-        assert moved_by_takes(details(*takes), metric) is None
+        assert moved_by_takes(frames_of(*takes), metric) is None
     assert over_seeds([1.0], [None], "mpjpe").takes is None
 
 
@@ -71,7 +77,7 @@ def test_with_one_seed_it_is_the_paired_test_over_takes():
     generator = np.random.default_rng(1)
     ours, theirs = generator.normal(50, 3, 12), generator.normal(52, 3, 12)
     held = {
-        row: {"c": over_seeds([t.mean()], [details(t, np.ones(12), ["a"] * 12)], "mpjpe")}
+        row: {"c": over_seeds([t.mean()], [frames_of(t, np.ones(12), ["a"] * 12)], "mpjpe")}
         for row, t in {"A": ours, "B": theirs}.items()
     }
     judged = judge(ORDER, MeasuredFigures(held))
@@ -96,7 +102,7 @@ def test_intervals_of_seeds_and_takes_cover_the_truth():
         held = {
             row: {
                 "c": over_seeds(
-                    of.mean(1), [details(t, np.ones(20), ["a"] * 20) for t in of], "mpjpe"
+                    of.mean(1), [frames_of(t, np.ones(20), ["a"] * 20) for t in of], "mpjpe"
                 )
             }
             for row, of in each.items()
@@ -115,7 +121,7 @@ def test_a_column_of_other_frames_is_paired_by_take():
         row: {
             column: over_seeds(
                 [(m * c).sum() / c.sum()],
-                [details((m * c)[c > 0], c[c > 0], ["a"] * int((c > 0).sum()))],
+                [frames_of((m * c)[c > 0], c[c > 0], ["a"] * int((c > 0).sum()))],
                 "mpjpe",
             )
             for column, c in {"all": everything, "some": some}.items()
@@ -144,7 +150,7 @@ def test_a_column_of_other_frames_is_paired_by_take():
 
 
 def test_a_constant_has_neither_seeds_nor_takes_to_vary_by():
-    held = over_seeds([2.0], [details(np.ones(3) * 2, np.ones(3), ["a"] * 3)], "mpjpe")
+    held = over_seeds([2.0], [frames_of(np.ones(3) * 2, np.ones(3), ["a"] * 3)], "mpjpe")
     left = constant(5.0) - held
     assert left.seeds == [3.0]
     assert all(move == pytest.approx(0) for move in left.takes.values())

@@ -100,7 +100,7 @@ def changed_by(copied, unchanged, file, text):
         ("lightning_modules/dpcn/hourglass.py", {"images"}),
         ("lightning_modules/selfsup/pose_flow.py", {"lift"}),
         ("lightning_modules/lifter.py", RUNS | TESTS),
-        ("metrics/scores.py", TESTS),
+        ("metrics/functional.py", TESTS),
         ("lightning_modules/__init__.py", set()),
         ("datamodules/__init__.py", set()),
         ("datamodules/protocols/unpaired.py", {"lift"}),
@@ -171,10 +171,10 @@ def test_what_a_test_alone_runs_measures_again_and_trains_nothing(copied, unchan
     assert changed_by(copied, unchanged, file, edited) == TESTS
     edited = text.replace(
         "    def training_step(",
-        "    def evaluate(self):\n        return 3\n\n    def training_step(",
+        "    def update_metrics(self):\n        return 3\n\n    def training_step(",
     )
     assert changed_by(copied, unchanged, file, edited) == TESTS
-    calling = edited.replace("        loss = self.learn(batch)", "        loss = self.evaluate()")
+    calling = edited.replace("loss = self.learn(batch)", "loss = self.update_metrics()")
     assert calling != edited
     assert changed_by(copied, unchanged, file, calling) == RUNS | TESTS
 

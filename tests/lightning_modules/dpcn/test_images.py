@@ -1,16 +1,16 @@
 """DPCN from images: its estimates, its losses, and what reaches the hourglass."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
+from pytorch_lightning import Trainer
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 
 from datamodules import SubjectProtocol, SyntheticImages, SyntheticMocap
 from lightning_modules import ImageDPCN
 from lightning_modules.dpcn.heatmaps import gaussian_heatmaps
+from metrics.evaluator import Evaluator
 from tests.lightning_modules.dpcn.test_module import fitted
 
 SMALL = {
@@ -63,10 +63,10 @@ def test_true_heatmaps_give_the_true_keypoints(motion):
     crop, truth = batch["crop"], batch["keypoints"]
     places = (truth[:, 0] - crop[:, None, :2]) / crop[:, None, 2:] + 0.5
     model.estimator = Perfect(batch["image"], places, model.skeleton.mirror)
-    prepared = model.prepare(batch)
-    away = (prepared["keypoints"] - truth)[:, 0].norm(dim=-1) / crop[:, 2:]
+    estimated = model.estimate(batch)["estimated_keypoints"]
+    away = (estimated - truth)[:, 0].norm(dim=-1) / crop[:, 2:]
     assert away.max() < 0.1 / 64
-    assert torch.equal(prepared["true"], truth)
+    assert torch.equal(batch["keypoints"], truth)
 
 
 def gradients(model, loss):
@@ -122,30 +122,45 @@ def test_the_lifters_train_on_what_is_estimated(motion):
     fitted(model, motion, max_epochs=1)
     frames = motion.frames["train"]
     estimates = torch.cat(
-        [model.prepare(batch)["keypoints"][:, 0] for batch in motion.image_frames(frames, 50)]
-    )
-    taken = torch.from_numpy(motion.sequences.keypoints[frames])
-    torch.testing.assert_close(taken, estimates, atol=1e-5, rtol=0)
+        [
+            model.estimate(batch)["estimated_keypoints"][:, 0]
+            for batch in motion.image_frames(frames, 50)
+        ]
+    ).detach()
+    mirrored = estimates[:, motion.sequences.skeleton.mirror] * torch.tensor([-1.0, 1.0])
+    place = {frame: row for row, frame in enumerate(frames.tolist())}
+    seen = set()
+    for pairs in motion.train_dataloader():
+        batch = motion.on_after_batch_transfer(pairs, 0)
+        rows = [place[frame] for frame in batch["index"].tolist()]
+        expected = [(estimates, mirrored)[f][row] for row, f in zip(rows, pairs[:, 1], strict=True)]
+        torch.testing.assert_close(model.given(batch), torch.stack(expected), atol=1e-5, rtol=0)
+        seen |= {*pairs[:, 1].tolist()}
+        truth = torch.from_numpy(motion.sequences.keypoints[batch["index"]])
+        plain = batch["flipped"] == 0
+        assert torch.equal(batch["keypoints"][plain, 0], truth[plain])
+    assert seen == {0, 1}
 
 
 def test_the_estimator_stage_has_no_lifters_and_is_judged_in_2d(motion):
     model = trained(motion, trains="estimator")
     assert model.network is None
-    model.trainer = SimpleNamespace(datamodule=motion)
-    figures = {}
-    model.log = lambda name, value, **_: figures.update({name: float(value)})
-    batch = batch_of(model, motion)
-    model.eval()
-    with torch.no_grad():
-        model.evaluate(model.prepare(batch))
-    model.log_errors("val")
-    assert "val/mpjpe" not in figures
-    assert 0 < figures["val/keypoint_error"] < 100
-    estimates = model.prepare(batch)["keypoints"][:, 0]
+    trainer = Trainer(
+        accelerator="cpu",
+        callbacks=[Evaluator()],
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    (figures,) = trainer.test(model, motion, verbose=False)
+    assert "test/mpjpe" not in figures
+    assert 0 < figures["test/keypoint_error"] < 100
+    (batch,) = motion.image_frames(motion.frames["test"], len(motion.frames["test"]))
+    estimates = model.eval().estimate(batch)["estimated_keypoints"][:, 0]
     crop = batch["crop"][:, None, 2:]
     expected = 100 * ((estimates - batch["keypoints"][:, 0]) / crop).norm(dim=-1).mean()
-    assert figures["val/keypoint_error"] == pytest.approx(expected.item(), rel=1e-4)
-    assert {f"val/bias/{joint}" for joint in model.skeleton.joints} < figures.keys()
+    assert figures["test/keypoint_error"] == pytest.approx(expected.item(), rel=1e-4)
+    assert {f"test/bias/{joint}" for joint in model.skeleton.joints} < figures.keys()
 
 
 def test_a_fit_may_begin_with_another_estimator(motion, tmp_path):

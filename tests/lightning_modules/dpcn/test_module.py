@@ -10,6 +10,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from datamodules import SubjectProtocol, SyntheticMocap
 from lightning_modules import DPCN
+from metrics.evaluator import Evaluator
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def fitted(model, motion, folder=None, **options):
         enable_progress_bar=False,
         enable_model_summary=False,
         logger=False,
-        **{"max_epochs": 1, "limit_train_batches": 2} | options,
+        **{"max_epochs": 1, "limit_train_batches": 2, "callbacks": [Evaluator()]} | options,
     )
     trainer.fit(model, motion)
     return trainer

@@ -12,6 +12,7 @@ from experiments.runs.callbacks import RandomStates
 from lightning_modules import SelfSup
 from lightning_modules.layers.images import draw_skeletons
 from lightning_modules.selfsup.patch_discriminator import lsgan_loss
+from metrics.evaluator import Evaluator
 from metrics.functional import pa_mpjpe
 from tests.lightning_modules.dpcn.test_module import fitted
 
@@ -45,7 +46,7 @@ def taught(motion, **options):
 
 
 def trained(model, motion, **options):
-    return fitted(model, motion, **{"callbacks": [RandomStates()]} | options)
+    return fitted(model, motion, **{"callbacks": [RandomStates(), Evaluator()]} | options)
 
 
 def batch_of(model, motion):
@@ -230,8 +231,10 @@ def test_true_places_give_no_error(motion):
     points = 2 * (batch["keypoints"][:, 0] - crop[:, None, :2]) / crop[:, None, 2:]
     model.encoder = nn.Identity()
     model.regressor = Placed(batch["image"], points, model.skeleton.mirror)
-    prepared = model.prepare(batch)
-    torch.testing.assert_close(prepared["keypoints"], batch["keypoints"], atol=1e-6, rtol=1e-5)
+    estimates = model.estimate(batch)
+    torch.testing.assert_close(
+        estimates["estimated_keypoints"], batch["keypoints"], atol=1e-6, rtol=1e-5
+    )
 
 
 def test_errors_in_2d_against_plain_ones(motion):
@@ -248,7 +251,7 @@ def test_errors_in_2d_against_plain_ones(motion):
     for rows in motion.test_dataloader():
         batch = motion.on_after_batch_transfer(rows, 0)
         with torch.no_grad():
-            found = model.prepare(batch)["keypoints"][:, 0]
+            found = model.estimate(batch)["estimated_keypoints"][:, 0]
         found = (found - batch["crop"][:, None, :2]) / batch["crop"][:, None, 2:]
         truth = torch.from_numpy(places[batch["index"]])
         other = batch["other_keypoints"] - batch["other_crop"][:, None, :2]
@@ -314,7 +317,7 @@ def test_two_ranks_learn_as_one_and_judge_as_one(motion):
     """Both optimisers, every network: none is left without what the other rank found."""
     model = taught(motion)
     ranks = {"devices": 2, "strategy": "ddp_fork"}
-    trainer = trained(model, motion, callbacks=[SameOnAllRanks()], **ranks)
+    trainer = trained(model, motion, callbacks=[SameOnAllRanks(), Evaluator()], **ranks)
     (together,) = trainer.test(model, motion, verbose=False)
     (alone,) = trained(model, motion, max_epochs=0).test(model, motion, verbose=False)
     assert together.keys() == alone.keys()

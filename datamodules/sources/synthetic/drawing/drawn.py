@@ -11,7 +11,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from datamodules.cameras import Camera, normalize_screen, project, world_to_camera
-from datamodules.loading.images import UInt8, crops_around
+from datamodules.loading.pictures import UInt8, crops_around
 from datamodules.sequences import Float32, PoseSequences
 from datamodules.sources.synthetic.drawing.brush import paint
 from datamodules.sources.synthetic.drawing.person import capsules, make_look

@@ -6,20 +6,14 @@ import numpy as np
 import pytest
 
 from datamodules import DataError, OwnKeypoints
-from datamodules.skeletons import H36M17, HUMANEVA15
+from datamodules.batch import DataNeeds
+from datamodules.skeletons import H36M17
 from datamodules.sources.keypoints import clip as clips
 from datamodules.sources.keypoints.own_clip import read_own_clip
 from tests.datamodules import keypoint_writers as writers
-from tests.datamodules.conftest import method_of
 from tests.datamodules.keypoint_writers import COCO, swaying
 
 SIZE = (1280, 720)
-
-
-def lifter(**options):
-    method = method_of(lifting=True, **options)
-    method.skeleton = H36M17
-    return method
 
 
 def read(path, image_size=SIZE, layout=None, min_score=0.3):
@@ -274,14 +268,12 @@ def test_only_lifting_is_for_own_keypoints(tmp_path):
     data = OwnKeypoints(path, SIZE)
     for stage in ("fit", "validate", "test"):
         with pytest.raises(DataError, match="use `lightning predict`"):
-            data.load(stage, lifter())
+            data.load(stage, DataNeeds())
     with pytest.raises(DataError, match="takes images, not keypoints"):
-        data.load("predict", lifter(image_size=64))
-    other = lifter()
-    other.skeleton = HUMANEVA15
+        data.load("predict", DataNeeds(image_size=64))
     with pytest.raises(DataError, match=r"Human3\.6M's 17 joints"):
-        data.load("predict", other)
-    data.load("predict", lifter())
+        data.load("predict", DataNeeds(skeleton="humaneva15"))
+    data.load("predict", DataNeeds())
     assert len(data.sequences) == len(data.frames["test"]) == 3
     assert not data.sequences.has_joints
 

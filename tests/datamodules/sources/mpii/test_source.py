@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datamodules import MPII, DataError, SubjectProtocol
+from datamodules.batch import DataNeeds
 from datamodules.sources.mpii.people import read_people
-from tests.datamodules.conftest import method_of
 from tests.datamodules.image_writers import (
     MPII_SIZES,
     dot_of,
@@ -72,8 +72,8 @@ def test_a_joint_is_seen_where_its_keypoint_says(folder, size):
 def test_lifting_is_refused(folder):
     protocol = SubjectProtocol(MPII(str(folder)))
     with pytest.raises(DataError, match="MPII has 2D keypoints alone"):
-        protocol.load("fit", method_of(image_size=64))
-    protocol.load("fit", method_of(image_size=64, lifting=False))
+        protocol.load("fit", DataNeeds(image_size=64))
+    protocol.load("fit", DataNeeds(image_size=64, trains_on_joints=False))
     assert protocol.frames["train"].tolist() == [0, 1]
     assert protocol.frames["test"].tolist() == [2]
 

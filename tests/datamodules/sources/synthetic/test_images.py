@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from datamodules import DataError, Human36M, HumanEva, PoseNpz, SyntheticImages, SyntheticMocap
-from datamodules.loading.images import crops_around
+from datamodules.loading.pictures import crops_around
 from datamodules.sources.synthetic.drawing.brush import paint
 from datamodules.sources.synthetic.drawing.person import PARTS, RADII, Look, capsules, make_look
 from datamodules.sources.synthetic.drawing.scene import make_scene
