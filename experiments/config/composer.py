@@ -185,9 +185,10 @@ class Composition:
         trainer = Trainer(**options, callbacks=[*own, *callbacks])
         return Built(built.model, built.data, trainer)
 
-    def text(self) -> str:
-        """The config as YAML that `compose_text` reads."""
-        return str(parser().dump(self.config, skip_none=False, format="yaml"))
+    def values(self) -> dict[str, Any]:
+        """The config as plain values, which `compose_values` takes back."""
+        plain: dict[str, Any] = self.config.as_dict()
+        return plain
 
 
 def compose(args: Sequence[str]) -> Composition:
@@ -203,9 +204,9 @@ def compose(args: Sequence[str]) -> Composition:
     return _composed(tuple(args), tuple(path.read_text() for path in paths if path.is_file()))
 
 
-def compose_text(text: str) -> Composition:
-    """Parse what `Composition.text` wrote."""
-    return Composition(_sections(parser().parse_string(text)))
+def compose_values(values: dict[str, Any]) -> Composition:
+    """The composition of which `Composition.values` gave the values."""
+    return Composition(_sections(parser().parse_object(values)))
 
 
 def composed(config: Namespace) -> Composition:

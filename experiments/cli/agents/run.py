@@ -4,8 +4,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from experiments.cli.agents.cells import Cell
 from experiments.cli.agents.mirror import Mirror
 from experiments.cli.lightning import main as cli_main
@@ -35,7 +33,7 @@ def run_cell(cell: Cell, setting: Setting, results: Path, launcher: Launcher | N
         DataError: the same data and code are not here.
     """
     run = cell.find(setting, results)
-    config = yaml.safe_load(run.composition.text())
+    config = run.composition.values()
     config |= {"table": cell.table, "row": cell.row, "preset": setting.preset, "run": cell.folder}
     to = start(cell.folder, f"{cell.table} {cell.row}, seed {cell.seed}", config)
     to.mark_preempting()

@@ -94,7 +94,7 @@ class Launcher:
             return
         task = run.folder / "task.json"
         run.note_environment()
-        config = run.composition.text()
+        config = run.composition.values()
         write_json(task, {"config": config, "threads": torch.get_num_threads()})
 
         def on_line(line: str) -> None:

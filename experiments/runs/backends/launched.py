@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from experiments.config.composer import compose_text
+from experiments.config.composer import compose_values
 from experiments.runs.backends.world import EPOCH_BEGINS, EPOCH_ENDS, World, say
 from experiments.runs.fit import fit
 from experiments.runs.process import keep_freed_memory, one_sentence_for_mistakes
@@ -74,7 +74,7 @@ def main(args: Sequence[str] | None = None) -> None:
     torch.set_num_threads(max(1, task_of["threads"] // world.devices))
     keep_freed_memory()
     with one_sentence_for_mistakes():
-        composition = compose_text(task_of["config"]).with_options(trainer=flags(world))
+        composition = compose_values(task_of["config"]).with_options(trainer=flags(world))
         fit(composition, task.parent, [Telling()])
 
 

@@ -1,5 +1,6 @@
 """The composer: a config means the same in a table, in `lightning fit` and in a stage."""
 
+import json
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from experiments.cli.lightning import PoseCLI
-from experiments.config.composer import SECTIONS, Stage, compose, compose_text, composed
+from experiments.config.composer import SECTIONS, Stage, compose, compose_values, composed
 from experiments.config.setting import Setting
 from experiments.config.tables import CONFIGS, Training, load_table
 from experiments.runs.run import Run
@@ -94,7 +95,7 @@ def test_a_preset_of_stages_means_the_same_in_a_table_and_in_the_command(folder,
         assert run.composition.stages == [Stage(**stage) for stage in merged]
 
 
-ARGS = [*configs("methods/srnet", "protocols/subject", "presets/quick"), *model(width=32)]
+ARGS = [*configs("methods/rie", "protocols/subject", "presets/quick_rie"), *model(width=32)]
 
 
 def test_options_set_one_by_one_are_those_of_the_command_line():
@@ -107,10 +108,10 @@ def test_options_set_one_by_one_are_those_of_the_command_line():
         compose(ARGS).with_values({"model.init_args.sede": 3})
 
 
-def test_a_composition_goes_through_text():
+def test_a_composition_goes_through_plain_values():
     composition = compose(ARGS)
     assert {*vars(composition.config)} == {*SECTIONS}
-    assert compose_text(composition.text()).config == composition.config
+    assert compose_values(json.loads(json.dumps(composition.values()))).config == composition.config
 
 
 def test_a_command_line_is_parsed_once_until_its_configs_change(tmp_path):
