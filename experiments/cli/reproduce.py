@@ -73,6 +73,8 @@ def reproduce(
     console.print(f"[bold]{table.title}[/] on {on}, preset {setting.preset}")
     done = sum(not run.missing for run in held.runs)
     console.print(f"{len(held.runs)} runs, {done} of them done already", highlight=False)
+    for sentence in held.trained_anew:
+        console.print(sentence, highlight=False)
     own = shard.of(dict.fromkeys(run.folder for run in held.runs))
     todo = [run for run in held.runs if run.missing and run.folder in own]
     execute(todo, jobs, console, lambda _: None, launcher=launcher)

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from statistics import fmean, stdev
@@ -13,12 +14,14 @@ from experiments.config.setting import SMOKE
 from experiments.config.tables import Curve, Table
 from experiments.judge.claims import TEST, MeasuredFigures, judge
 from experiments.judge.evidence import Evidence, over_seeds, total
+from experiments.runs.costs import Spent
+from experiments.runs.environment import environment, machines
 from experiments.runs.plan import Planned
 from experiments.runs.run import Run
 
 
 def summarise(planned: Planned, failed: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Gather finished runs; equal runs give equal contents, to the letter.
+    """Gather finished runs; equal runs give equal contents but for the seconds that they took.
 
     Where runs have failed, the figures are those of the seeds that all rows have, but for rows
     that have none.
@@ -95,6 +98,7 @@ def summarise(planned: Planned, failed: Mapping[str, str] | None = None) -> dict
         "seeds": list(seeds),
         "notes": table.notes,
         "commit": _commit(),
+        "environment": _environment(planned, done, figures),
         "complete": len(done) == len(runs),
     }
 
@@ -150,6 +154,21 @@ def _curve(
         rows[line] = {point: fmean(seeds) for point, seeds in seen.items() if len(seeds)}
     kind = {"axis": curve.axis, "running": curve.running, "bars": curve.bars}
     return {"title": curve.title, "rows": rows} | kind
+
+
+def _environment(
+    planned: Planned, done: Sequence[Run], figures: Mapping[str, Mapping[str, Evidence]]
+) -> dict[str, Any]:
+    """Where the runs were trained, and how long a cell takes: training and measuring together."""
+    spent = [Spent.of(run) for run in {run.folder: run for run in done}.values()]
+    cells = sum(len(each.seeds) > 0 for columns in figures.values() for each in columns.values())
+    seconds = sum(each.training + each.rest for each in spent)
+    return {
+        "seconds_per_cell": round(seconds / cells, 1) if cells else None,
+        **asdict(environment()),
+        **machines(run.folder for run in done),
+        "trained_anew": planned.trained_anew,
+    }
 
 
 def _commit() -> str | None:

@@ -17,9 +17,11 @@ from datamodules import DataError
 from experiments.config.setting import CROSS_DATASET, Setting
 from experiments.config.tables import Table, Training, load_table, table_names
 from experiments.judge.claims import VERDICTS
+from experiments.runs.code import digest
 from experiments.runs.costs import Cost, cost, rates
+from experiments.runs.environment import trained_anew
 from experiments.runs.files import write_json
-from experiments.runs.identity import digest, whole_code
+from experiments.runs.identity import whole_code
 from experiments.runs.plan import Plan, plan
 
 # name, size in bytes and time of the last change in ns
@@ -59,6 +61,8 @@ def print_tables(setting: Setting, seeds: Sequence[int], results: Path, jobs: in
     listed.add_row("all", "shared runs once", *_cells(cost(runs, timed), jobs), style="bold")
     console = Console()
     console.print(listed)
+    for sentence in trained_anew({run.fit.work for run in runs}, results / "runs"):
+        console.print(sentence, highlight=False)
     for name, why in refused.items():
         console.print(f"{name} cannot be run: {escape(why)}", highlight=False)
     given = f"DATA={setting.data} PRESET={setting.preset} SEEDS={','.join(map(str, seeds))}"

@@ -24,6 +24,46 @@ _STYLES = {"holds": "green", "reversed": "red", "undecided": "yellow"}
 
 def headline(contents: dict[str, Any]) -> str:
     """Data, preset and seeds of the figures, and whether they may be compared with the paper's."""
+    return " ".join([_measured_on(contents), *_mixed(contents["environment"])])
+
+
+def environment_line(environment: Mapping[str, Any]) -> str:
+    """Where a table was made, and how long a cell takes."""
+    device = environment["device"]
+    where = [
+        *(["on " + device] if device != "cpu" else []),
+        f"processor {_listed_or_one(environment['processor'])}",
+        f"{_listed_or_one(environment['cores'])} cores",
+        f"Python {_listed_or_one(environment['python'])}",
+        f"torch {environment['torch']}",
+        f"NumPy {environment['numpy']}",
+        f"Lightning {environment['lightning']}",
+    ]
+    if (seconds := environment["seconds_per_cell"]) is not None:
+        where.append(f"{seconds:.1f} s a cell, training included")
+    return ", ".join(where)
+
+
+def _mixed(environment: Mapping[str, Any]) -> list[str]:
+    """What runs of other environments are to a table, a sentence each."""
+    several = [key for key in ("processor", "python", "cores") if _several(environment[key])]
+    mixed = [
+        f"Its runs were trained with different {'processors' if key == 'processor' else key}: "
+        f"{_listed_or_one(environment[key])}."
+        for key in several
+    ]
+    return [*environment["trained_anew"], *mixed]
+
+
+def _several(value: Any) -> bool:  # noqa: ANN401
+    return isinstance(value, list) and len(value) > 1
+
+
+def _listed_or_one(value: Any) -> str:  # noqa: ANN401
+    return _listed(value) if isinstance(value, list) else str(value)
+
+
+def _measured_on(contents: dict[str, Any]) -> str:
     data, preset = contents["data"], contents["preset"]
     on = f"Measured on {data['title']}"
     if data["tested_on"]:
@@ -146,6 +186,7 @@ def write_report(
     common = contents | {
         "headline": headline(contents),
         "gaps": gaps(contents),
+        "made_on": environment_line(contents["environment"]),
         "grids": grids(contents),
         "bold": "a line" if len(contents["columns"]) > _WIDE else "a column",
         "confidence": confidence,

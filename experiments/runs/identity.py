@@ -6,29 +6,15 @@ protocol and data, the metrics, and the code of all three. Comments, docstrings,
 reports and verdicts enter neither; metrics and what else a test alone runs enter the second only.
 """
 
-import ast
-import json
-import os
-import platform
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
-from hashlib import blake2b
-from importlib.metadata import version
-from importlib.util import find_spec
-from pathlib import Path
-from sysconfig import get_paths
 from typing import Any
-
-import torch
 
 from datamodules.sequences import PoseSequences
 from experiments.config.composer import Composition
-from poseproof.errors import UserError
+from experiments.runs.code import code_of, definitions, digest
+from experiments.runs.environment import Environment, environment
 
-_ROOT = Path(__file__).parents[2]
-_INSTALLED = ("stdlib", "purelib", "platlib")
-_PACKAGES = ("poseproof", "lightning_modules", "datamodules", "metrics", "experiments")
 # messages, and what is made of figures
 _SHOWN = ("poseproof", "experiments")
 # the data's fingerprint stands for what has read them
@@ -40,24 +26,6 @@ _STAGED_FIT = {
     "experiments.config.composer": ("Stage",),
     "experiments.runs.fit": ("fit_stages", "take_over", "Frozen"),
 }
-# methods that training does not run, unless another method of their class calls them
-_HOOKS = frozenset(
-    {
-        *(f"{stage}_step" for stage in ("validation", "test", "predict")),
-        *(f"{stage}_dataloader" for stage in ("val", "test", "predict")),
-        *(
-            f"on_{stage}_epoch_{end}"
-            for stage in ("validation", "test")
-            for end in ("start", "end")
-        ),
-        "predicts_poses",
-        "_predicted",
-        "configure_metrics",
-        "update_metrics",
-        "groupings",
-        "test_groupings",
-    }
-)
 # options of the trainer that change no weight, or for which the ranks and the device stand
 _SILENT_TRAINER = {
     "accelerator",
@@ -82,27 +50,6 @@ _SILENT_TRAINER = {
     "val_check_interval",
 }
 _SILENT_DATA = {"source", "test_source", "eval_batch_size", "workers"}
-
-
-@dataclass(frozen=True)
-class Environment:
-    """Where a run is trained, as far as its weights depend on it.
-
-    Attributes:
-        torch: version of torch.
-        numpy: version of NumPy.
-        lightning: version of Lightning.
-        device: "cpu", or the name of the GPU.
-    """
-
-    torch: str
-    numpy: str
-    lightning: str
-    device: str
-
-    def __str__(self) -> str:
-        libraries = f"torch {self.torch}, NumPy {self.numpy}, Lightning {self.lightning}"
-        return f"{libraries} on {'a CPU' if self.device == 'cpu' else self.device}"
 
 
 @dataclass(frozen=True)
@@ -167,7 +114,7 @@ def measure_key(
     own = _own_data(composition.config.as_dict())
     classes = [model, *_classes(own), *(name for name in metrics if "." in name)]
     measures = ("metrics.evaluator",)
-    code = _version(tuple(sorted({*classes})), measures, (*_SHOWN, *_READ), hooks=True)
+    code = code_of(tuple(sorted({*classes})), measures, (*_SHOWN, *_READ), hooks=True)
     return digest([fit, own, data, list(metrics), code], size=5)
 
 
@@ -181,43 +128,12 @@ def data_key(sequences: PoseSequences) -> str:
         return fingerprint
     reader = type(sequences.images)
     named = f"{reader.__module__}.{reader.__qualname__}"
-    return f"{fingerprint} {_version((named,), (), (*_SHOWN, 'metrics'), hooks=True)}"
-
-
-@cache
-def environment() -> Environment:
-    """Where this process trains."""
-    on_gpu = torch.cuda.is_available()
-    return Environment(
-        torch=version("torch"),
-        numpy=version("numpy"),
-        lightning=version("pytorch-lightning"),
-        device=torch.cuda.get_device_name() if on_gpu else "cpu",
-    )
-
-
-@cache
-def machine() -> dict[str, Any]:
-    """What else a table says of where it was made: Python, the processor and its cores."""
-    cpus, named = Path("/proc/cpuinfo"), platform.processor() or platform.machine()
-    if cpus.exists():
-        lines = (line.partition(":") for line in cpus.read_text().splitlines())
-        named = next(
-            (value.strip() for key, _, value in lines if key.startswith("model name")), named
-        )
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"python": platform.python_version(), "processor": named, "cores": cores}
+    return f"{fingerprint} {code_of((named,), (), (*_SHOWN, 'metrics'), hooks=True)}"
 
 
 def whole_code(config: Any) -> str:  # noqa: ANN401
     """A hash of all code that a config's classes use, what reads the data included."""
-    return _version(tuple(sorted({*_classes(config)})), (), ("experiments",), hooks=True)
-
-
-def digest(value: Any, size: int) -> str:  # noqa: ANN401
-    """A hash of plain values, of twice as many characters as bytes."""
-    text = json.dumps(value, sort_keys=True, default=str)
-    return blake2b(text.encode(), digest_size=size).hexdigest()
+    return code_of(tuple(sorted({*_classes(config)})), (), ("experiments",), hooks=True)
 
 
 def _own_data(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -230,11 +146,9 @@ def _own_data(config: Mapping[str, Any]) -> dict[str, Any]:
 def _fit_code(composition: Composition) -> str:
     config = composition.config.as_dict()
     classes = {*_classes(config["model"]), *_classes(_own_data(config))}
-    own = _version(tuple(sorted(classes)), (), (*_SHOWN, *_READ, *_MEASURES), hooks=False)
+    own = code_of(tuple(sorted(classes)), (), (*_SHOWN, *_READ, *_MEASURES), hooks=False)
     parts = _FIT | (_STAGED_FIT if composition.stages else {})
-    return digest(
-        [own, {module: _definitions(module, names) for module, names in parts.items()}], 8
-    )
+    return digest([own, {module: definitions(module, names) for module, names in parts.items()}], 8)
 
 
 def _classes(config: Any) -> Iterator[str]:  # noqa: ANN401
@@ -246,212 +160,3 @@ def _classes(config: Any) -> Iterator[str]:  # noqa: ANN401
     if isinstance(config, list | tuple):
         for each in config:
             yield from _classes(each)
-
-
-@cache
-def _version(
-    classes: tuple[str, ...], modules: tuple[str, ...], apart: tuple[str, ...], hooks: bool
-) -> str:
-    """A hash of the code of all modules that some classes, and further modules, use.
-
-    Args:
-        classes: their names with those of their modules.
-        modules: names of further modules.
-        apart: modules and packages that do not count, with what they alone use.
-        hooks: whether the methods count that training does not run.
-    """
-    used = used_files(classes, modules, apart)
-    return digest([[module, _code(path, apart, hooks)] for module, path in sorted(used.items())], 8)
-
-
-def used_files(
-    classes: Sequence[str], modules: Sequence[str] = (), apart: Sequence[str] = ()
-) -> dict[str, Path]:
-    """Module -> file, of all that some classes, and further modules, use.
-
-    A module uses those that it imports, inside functions too. Where it imports a name from a
-    package, that is the module the name comes from, and nothing else that the package's `__init__`
-    brings along: those of the suite do nothing but import. Libraries are not followed: for a class
-    of theirs one file counts, which names it.
-
-    Args:
-        classes: names with those of their modules, such as `datamodules.SubjectProtocol`.
-        modules: names of further modules.
-        apart: modules and packages that are left out, with what they alone use.
-
-    Raises:
-        UserError: a class is in no module that there is.
-    """
-    tops = {named.split(".")[0] for named in classes}
-    followed = {*_PACKAGES, *(top for top in tops if not _installed(top))}
-    waiting = [*modules]
-    for named in classes:
-        package, _, name = named.rpartition(".")
-        if not package or _file(package) is None:
-            raise UserError(f"There is no class {named}: give its name with that of its module.")
-        waiting.append(_origin(package, name))
-    files: dict[str, Path] = {}
-    while waiting:
-        module = waiting.pop()
-        path = _file(module)
-        if module in files or path is None or _within(module, apart):
-            continue
-        files[module] = path
-        for package, name in _imports(module):
-            if package.split(".")[0] in followed:
-                waiting.append(_origin(package, name) if name else package)
-    return files
-
-
-def _within(module: str, packages: Iterable[str]) -> bool:
-    return any(module == package or module.startswith(f"{package}.") for package in packages)
-
-
-def _installed(top: str) -> bool:
-    """Whether a package is Python's or has been installed, as libraries are."""
-    path, paths = _file(top), get_paths()
-    return path is not None and any(path.is_relative_to(paths[key]) for key in _INSTALLED)
-
-
-@cache
-def _file(module: str) -> Path | None:
-    """The file of a module; none for a name inside a module, or one that there is not."""
-    top, *rest = module.split(".")
-    place = _ROOT / top
-    if not (place.is_dir() or place.with_suffix(".py").exists()):
-        spec = find_spec(top)
-        if spec is None or not spec.origin or not spec.has_location:
-            return None
-        origin = Path(spec.origin)
-        place = origin.parent if spec.submodule_search_locations else origin.with_suffix("")
-    place = place.joinpath(*rest)
-    for path in (place.with_suffix(".py"), place / "__init__.py"):
-        if path.exists():
-            return path
-    return None
-
-
-def _origin(package: str, name: str) -> str:
-    """The module behind `from package import name`."""
-    path = _file(package)
-    if _file(f"{package}.{name}"):
-        return f"{package}.{name}"
-    if path is not None and path.name == "__init__.py":
-        for origin, imported in _imports(package):
-            if imported == name and origin != package:
-                return _origin(origin, name)
-    return package
-
-
-@cache
-def _imports(module: str) -> tuple[tuple[str, str], ...]:
-    """What a module imports: (module, name from it, or none)."""
-    path = _file(module)
-    assert path is not None
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    found = []
-    for node in ast.walk(_Plain().visit(ast.parse(path.read_text()))):
-        if isinstance(node, ast.Import):
-            found += [(alias.name, "") for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            above = package.split(".")[: len(package.split(".")) + 1 - node.level]
-            origin = ".".join([*(above if node.level else ()), *filter(None, [node.module])])
-            found += [(origin, alias.name) for alias in node.names]
-    return tuple(found)
-
-
-@cache
-def _code(path: Path, apart: tuple[str, ...], hooks: bool) -> str:
-    """The code of a file, without what does not count."""
-    return ast.unparse(_Plain(apart, hooks).visit(ast.parse(path.read_text())))
-
-
-@cache
-def _definitions(module: str, names: tuple[str, ...]) -> str:
-    """The code of some classes and functions of a module."""
-    path = _file(module)
-    assert path is not None
-    tree = _Plain().visit(ast.parse(path.read_text()))
-    return "\n".join(ast.unparse(node) for node in tree.body if getattr(node, "name", "") in names)
-
-
-class _Plain(ast.NodeTransformer):
-    """Takes docstrings, annotations and what serves types alone out of code.
-
-    Args:
-        apart: modules and packages whose imports are taken out too.
-        hooks: whether the methods stay that training does not run.
-    """
-
-    def __init__(self, apart: Sequence[str] = (), hooks: bool = True) -> None:
-        self.apart = apart
-        self.hooks = hooks
-
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        """Visit what a node holds; a body that is left empty passes."""
-        super().generic_visit(node)
-        if isinstance(body := getattr(node, "body", None), list):
-            kept = [each for each in body if not _idle(each)]
-            if not self.hooks and isinstance(node, ast.ClassDef):
-                kept = _trained(kept)
-            node.body = kept if kept or isinstance(node, ast.Module) else [ast.Pass()]  # type: ignore[attr-defined]
-        return node
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        """Without the type of what it returns."""
-        node.returns = None
-        return self.generic_visit(node)
-
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
-        """Without the type of what it returns."""
-        node.returns = None
-        return self.generic_visit(node)
-
-    def visit_arg(self, node: ast.arg) -> ast.AST:
-        """Without its type."""
-        node.annotation = None
-        return node
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        """Without its type; a dataclass has a field all the same."""
-        node.annotation = ast.Constant(...)
-        return self.generic_visit(node)
-
-    def visit_If(self, node: ast.If) -> ast.AST:
-        """Without what is there for types alone."""
-        if ast.unparse(node.test) == "TYPE_CHECKING":
-            node.body, node.orelse = node.orelse, []
-            node.test = ast.Constant(True)
-        return self.generic_visit(node)
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
-        """Without what comes from a module apart."""
-        module = node.module or ""
-        if self.apart and not node.level and module.split(".")[0] in _PACKAGES:
-            node.names = [
-                each for each in node.names if not _within(_origin(module, each.name), self.apart)
-            ]
-        return node if node.names else None
-
-
-def _idle(statement: ast.AST) -> bool:
-    """Whether a statement does nothing, as a docstring does."""
-    if isinstance(statement, ast.If) and isinstance(statement.test, ast.Constant):
-        return all(isinstance(each, ast.Pass) for each in statement.body)
-    alone = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-    return isinstance(statement, ast.Pass) or alone
-
-
-def _trained(body: Sequence[ast.stmt]) -> list[ast.stmt]:
-    """A class's statements without the methods that training does not run."""
-    kept = [each for each in body if getattr(each, "name", "") not in _HOOKS]
-    left = [each for each in body if getattr(each, "name", "") in _HOOKS]
-    while True:
-        called = {
-            node.attr for each in kept for node in ast.walk(each) if isinstance(node, ast.Attribute)
-        }
-        again = [each for each in left if getattr(each, "name", "") in called]
-        if not again:
-            return [each for each in body if each in kept]
-        kept += again
-        left = [each for each in left if each not in again]

@@ -9,6 +9,7 @@ from datamodules import CrossDatasetProtocol, DataError, PoseSequences
 from experiments.config.composer import compose
 from experiments.config.setting import CROSS_DATASET, TRAINING, Setting
 from experiments.config.tables import Table, Training
+from experiments.runs.environment import trained_anew
 from experiments.runs.identity import data_key
 from experiments.runs.run import Run
 
@@ -64,6 +65,12 @@ class Planned:
     runs: Sequence[Run]
     data: PoseSequences
     other: PoseSequences | None
+
+    @property
+    def trained_anew(self) -> list[str]:
+        """Which of its runs are there from another environment, a sentence each."""
+        works = {run.fit.work for run in self.runs}
+        return trained_anew(works, self.runs[0].folder.parent)
 
     def seeds_done(self, row: str) -> set[int]:
         """The seeds with which a row is trained and measured."""

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 
@@ -13,17 +12,16 @@ from experiments.config.composer import Composition, compose
 from experiments.config.setting import CROSS_DATASET, TRAINING, Setting, as_text
 from experiments.config.tables import Measurement, Table, Training
 from experiments.runs.callbacks import LastLoss
+from experiments.runs.environment import note
 from experiments.runs.files import write_json
 from experiments.runs.fit import fit
 from experiments.runs.frames import Frames, FramesRecorder
-from experiments.runs.identity import digest, fit_of, machine, measure_key
+from experiments.runs.identity import digest, fit_of, measure_key
 from lightning_modules.lifter import MILLIMETRES
 from metrics.registry import DEFAULT_METRICS, metrics_of
 
 # a run is small: more GPUs serve more runs, not a faster one
 _TRAINER = {"devices": 1, "enable_progress_bar": False, "enable_model_summary": False}
-# where a run was trained, kept with it
-ENVIRONMENT = "environment.json"
 
 
 class Run:
@@ -162,7 +160,7 @@ class Run:
         """
         # Apple's GPUs have no float64, in which the metrics add up
         accelerator = "cuda" if torch.cuda.is_available() else "cpu"
-        self.note_environment()
+        note(self.folder, self.fit.work, self.fit.environment)
         composition = self.composition.with_options(trainer=_TRAINER | {"accelerator": accelerator})
         built = fit(composition, self.folder, callbacks)
         recorder = FramesRecorder()
@@ -184,9 +182,3 @@ class Run:
             recorder.frames.save(self._frames(test))
         figures = trainer.callback_metrics.items()
         return {name.removeprefix("test/"): value.item() for name, value in figures}
-
-    def note_environment(self) -> None:
-        """Write once where the run is trained."""
-        path = self.folder / ENVIRONMENT
-        if not path.exists():
-            write_json(path, asdict(self.fit) | {"machine": machine()})

@@ -87,9 +87,10 @@ def run(results: Path, *args: str) -> int:
 
 
 def tables_of(results: Path) -> dict[str, str]:
-    """Name -> text of every `table.json`, but for the commit, which may go on meanwhile."""
+    """Name -> text of every `table.json`, but for the commit, which may go on, and times."""
     texts = {path.parent.name: path.read_text() for path in results.glob("*/table.json")}
-    return {name: re.sub(r'\n "commit": .*', "", text) for name, text in texts.items()}
+    changing = re.compile(r'\n +"(commit|seconds_per_cell)": .*')
+    return {name: changing.sub("", text) for name, text in texts.items()}
 
 
 def kill(results: Path, seconds: float, *args: str) -> bool:

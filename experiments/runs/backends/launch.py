@@ -14,6 +14,7 @@ import torch
 
 from datamodules import DataError
 from experiments.runs.backends.world import EPOCH_BEGINS, EPOCH_ENDS, WORLD, World
+from experiments.runs.environment import note
 from experiments.runs.files import write_json
 from experiments.runs.run import Run
 
@@ -93,7 +94,7 @@ class Launcher:
         if trained.exists():
             return
         task = run.folder / "task.json"
-        run.note_environment()
+        note(run.folder, run.fit.work, run.fit.environment)
         config = run.composition.values()
         write_json(task, {"config": config, "threads": torch.get_num_threads()})
 

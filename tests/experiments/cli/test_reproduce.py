@@ -117,6 +117,12 @@ def test_the_curves_tenths_average_to_all_frames_and_begin_with_the_rarest(table
     assert metrics["rare_pose rarest=20"]["mpjpe"] == pytest.approx((rarest + second) / 2, rel=2e-3)
 
 
+def timeless(contents):
+    """What equal runs have equal to the letter."""
+    environment = {k: v for k, v in contents["environment"].items() if k != "seconds_per_cell"}
+    return contents | {"environment": environment}
+
+
 def die(number=signal.SIGKILL):
     os.kill(os.getpid(), number)
 
@@ -193,7 +199,7 @@ def test_stopped_at_any_moment_it_ends_with_the_same_table(whole, short):
         seen.append(left(short))
     assert seen == [[(0, 0)], [(1, 0)], [(1, 0)], [(1, 1)], [(1, 2)]]
     done = times(short)
-    assert run(short, "short", SEEDS, "--jobs=1") == whole
+    assert timeless(run(short, "short", SEEDS, "--jobs=1")) == timeless(whole)
     assert done.items() < times(short).items()
 
 
@@ -242,7 +248,7 @@ def test_stopped_with_its_workers_it_ends_with_the_same_table(whole, short):
         assert left(short) == [state] * 2
         for path in waiting:
             path.unlink()
-    assert run(short, "short", SEEDS, "--jobs=2") == whole
+    assert timeless(run(short, "short", SEEDS, "--jobs=2")) == timeless(whole)
 
 
 def _is_alive(process):

@@ -10,20 +10,15 @@ import pytest
 
 from experiments.config.setting import Setting
 from experiments.config.tables import load_table
-from experiments.runs import identity
-from experiments.runs.identity import Environment, used_files
+from experiments.runs import code, identity
+from experiments.runs.code import used_files
+from experiments.runs.environment import Environment
 from experiments.runs.run import Run
 from poseproof.errors import UserError
 
-ROOT = Path(identity.__file__).parents[2]
+ROOT = Path(code.__file__).parents[2]
 PACKAGES = ("lightning_modules", "datamodules", "metrics", "experiments")
-CACHES = (
-    identity._version,
-    identity._code,
-    identity._definitions,
-    identity._file,
-    identity._imports,
-)
+CACHES = (code.code_of, code._plain_code, code.definitions, code._file, code._imports)
 
 
 def forget():
@@ -39,7 +34,7 @@ def copied(tmp_path_factory):
         shutil.copytree(ROOT / package, folder / package)
     with pytest.MonkeyPatch.context() as monkeypatch:
         forget()
-        monkeypatch.setattr(identity, "_ROOT", folder)
+        monkeypatch.setattr(code, "_ROOT", folder)
         yield folder
     forget()
 
@@ -188,10 +183,11 @@ def test_another_environment_renames_all(name, monkeypatch, tmp_path):
     assert not [each for each in before if before[each] == after[each]]
 
 
-def test_an_environment_in_words():
-    cpu = Environment("2.8.0+cpu", "2.3.1", "2.6.6", "cpu")
-    assert str(cpu) == "torch 2.8.0+cpu, NumPy 2.3.1, Lightning 2.6.6 on a CPU"
-    assert str(replace(cpu, device="NVIDIA H200")).endswith(" on NVIDIA H200")
+def test_environments_in_words():
+    here = Environment("2.8.0", "2.3.1", "2.6.6", "cpu")
+    there = replace(here, torch="2.5.0", device="NVIDIA H200")
+    assert there.unlike(here) == "torch 2.5.0 and NVIDIA H200"
+    assert here.unlike(there) == "torch 2.8.0 and a CPU"
 
 
 def test_every_class_and_function_that_a_module_holds_is_of_a_file_that_it_uses():
