@@ -19,6 +19,7 @@ from experiments.config.sweeps import Sweep, load_sweep, sweep_names
 from experiments.config.tables import Row
 from experiments.runs.files import write_text
 from experiments.runs.wandb_log import PROJECT, has_key, need_wandb
+from metrics.registry import check_figure
 from poseproof.errors import UserError
 
 
@@ -43,6 +44,21 @@ def search_args(row: Row, setting: Setting) -> list[str]:
     given = {f"model.init_args.{name}": value for name, value in row.options.items()}
     given |= {f"data.init_args.{name}": value for name, value in row.train.set.items()}
     return setting.args(row, row.train.protocol, given)
+
+
+def check_metric(sweep: Sweep, setting: Setting) -> None:
+    """Check that the metric of a search is one that a validation measures.
+
+    Raises:
+        UserError: it is not; the message suggests the nearest name.
+    """
+    assert sweep.row is not None
+    name = sweep.search["metric"]["name"].removeprefix("val/")
+    own = compose(search_args(sweep.row, setting)).model().configure_metrics()
+    try:
+        check_figure(name, own)
+    except UserError as error:
+        raise UserError(f"{sweep.name}, search, metric: {error}") from error
 
 
 def held_out_subject(row: Row, setting: Setting, name: str | None) -> str:
@@ -113,6 +129,8 @@ def main(args: Sequence[str] | None = None) -> None:
                 f"{sweep.name} is a grid, whose runs are those of its tables: options of a fit "
                 "and --val-subject are for searches."
             )
+        if sweep.row:
+            check_metric(sweep, setting)
         need_key()
         setting, _ = launched(setting, options, environment)
         # agents get the same options; `python` is that of the agent's environment

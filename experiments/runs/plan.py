@@ -12,6 +12,8 @@ from experiments.config.tables import Table, Training
 from experiments.runs.environment import trained_anew
 from experiments.runs.identity import data_key
 from experiments.runs.run import Run
+from metrics.registry import check_figure
+from poseproof.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,10 @@ def plan(table: Table, setting: Setting) -> tuple[Plan, PoseSequences, PoseSeque
         The plan, the data that most of its rows run on, and what they are tested on beside.
 
     Raises:
+        UserError: a metric that nothing measures.
         DataError: wrong data, or none that serve a row.
     """
+    check_metrics(table, setting)
     data, skipped = load_rows(table, setting)
     if not data:
         raise DataError(
@@ -126,6 +130,41 @@ def planned(table: Table, setting: Setting, seeds: Sequence[int], results: Path)
             if test.protocol != TRAINING:
                 run.test_composition(test).datamodule()
     return Planned(held, seeds, runs, data, other)
+
+
+def check_metrics(table: Table, setting: Setting) -> None:
+    """Check that every metric of a table's columns and curves is one that a test measures.
+
+    Raises:
+        UserError: it is not; the message suggests the nearest name.
+    """
+    places = {f"column {name!r}": column for name, column in table.columns.items()}
+    places |= {f"curve {name!r}": c.measured for name, c in table.curves.items() if c.measured}
+    for place, measurement in places.items():
+        metric, training = measurement.metric, measurement.protocol == TRAINING
+        if training and metric != "loss":
+            raise UserError(
+                f"{table.name}, {place}: a training has no figure {metric!r}; did you mean loss?"
+            )
+        if measurement.mean or training:
+            continue
+        try:
+            check_figure(metric)
+        except UserError:
+            try:
+                check_figure(metric, own_figures(table, setting))
+            except UserError as error:
+                raise UserError(f"{table.name}, {place}: {error}") from error
+
+
+def own_figures(table: Table, setting: Setting) -> set[str]:
+    """The names of the figures that the methods of a table's rows measure besides metrics."""
+    names: set[str] = set()
+    for row in table.rows:
+        options = {f"model.init_args.{k}": v for k, v in table.rows[row].options.items()}
+        args = setting.args(table.rows[row], table.trainings(row)[0].protocol, options)
+        names |= set(compose(args).model().configure_metrics())
+    return names
 
 
 def load_rows(table: Table, setting: Setting) -> tuple[dict[str, PoseSequences], dict[str, str]]:

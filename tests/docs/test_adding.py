@@ -18,9 +18,9 @@ from tests.datamodules.conftest import sway
 from tests.docs.pages import ROOT, commands, files, made
 from tests.experiments.conftest import latest, make_tiny
 
-LIFTER, DATA_SET, TABLE, CLAIM_KIND, PROTOCOL, PAPER = ADDING = [
+LIFTER, DATA_SET, TABLE, CLAIM_KIND, METRIC, PROTOCOL, PAPER = ADDING = [
     f"docs/adding/{page}.md"
-    for page in ("lifter", "data_set", "table", "claim_kind", "protocol", "paper")
+    for page in ("lifter", "data_set", "table", "claim_kind", "metric", "protocol", "paper")
 ]
 FRAMES = 12
 QUIET = ["--trainer.enable_progress_bar=false", "--trainer.enable_model_summary=false"]
@@ -214,6 +214,33 @@ def test_every_page_on_adding_is_followed():
     assert sorted(ADDING) == sorted(
         f"docs/adding/{page.name}" for page in (ROOT / "docs/adding").glob("*.md")
     )
+
+
+def test_a_metric_is_one_class_and_one_yaml(folder):
+    assert list(files(METRIC)) == ["mine/wrists.py", "mine/wrists.yaml"]
+    follow(METRIC)
+    contents = table("wrists")
+    (claim,) = contents["claims"]
+    (comparison,) = claim["comparisons"]
+    assert comparison["takes"] > 1
+    for row in contents["rows"]:
+        wrists, everything = (contents["cells"][row][name] for name in ("wrists", "all"))
+        assert wrists["unit"] == "mm"
+        assert all(map(isfinite, wrists["seeds"]))
+        assert wrists["seeds"] != everything["seeds"]
+
+
+def test_the_error_of_the_wrists_is_that_of_joints_13_and_16():
+    from wrists import WristError
+
+    true = np.random.default_rng(0).normal(0, 300, (5, 17, 3))
+    predicted = true.copy()
+    predicted[:, 13] += [3, 4, 0]
+    predicted[:, 16] += [0, 0, 9]
+    predicted[:, 2] += 100
+    metric = WristError()
+    metric.update(torch.from_numpy(predicted), torch.from_numpy(true))
+    assert metric.compute() == pytest.approx((5 + 9) / 2)
 
 
 def test_a_protocol_is_one_class_one_config_and_one_table(folder):

@@ -16,6 +16,7 @@ from experiments.cli import sweep
 from experiments.cli.agents.cells import Cell, cells_of
 from experiments.cli.agents.mirror import epochs
 from experiments.cli.lightning import PoseCLI, main
+from experiments.config import sweeps
 from experiments.config.setting import Setting
 from experiments.config.sweeps import load_sweep, sweep_names
 from experiments.runs import wandb_log
@@ -194,3 +195,13 @@ def test_epochs_are_told_once_and_stage_after_stage(tmp_path):
         {"epoch": 2, "flow/train/loss": 2.0},
         {"epoch": 0, "rest/train/loss": 0.5},
     ]
+
+
+def test_a_search_s_metric_is_checked_before_w_and_b_is_asked(monkeypatch, tmp_path, capsys):
+    text = (sweeps.FOLDER / "srnet-search.yaml").read_text().replace("val/mpjpe", "val/mpjpee")
+    (tmp_path / "bad.yaml").write_text(text)
+    monkeypatch.setattr(sweeps, "FOLDER", tmp_path)
+    with pytest.raises(SystemExit):
+        sweep.main(["bad"])
+    sentence = capsys.readouterr().err.splitlines()[-1]
+    assert "bad, search, metric: There is no figure 'mpjpee': did you mean 'mpjpe'?" in sentence

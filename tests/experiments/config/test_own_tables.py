@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from torchmetrics import MeanMetric
 
 from experiments.config.setting import Setting
 from experiments.config.tables import Training, load_table
+from experiments.runs.plan import check_metrics, plan
 from experiments.runs.run import Run
+from lightning_modules import FCBaseline
 from poseproof.errors import UserError
 
 TABLE = """
@@ -161,3 +164,34 @@ def test_a_table_that_is_not_there_or_is_the_suites_is_refused(tmp_path):
     (tmp_path / "srnet-table2.yaml").write_text(TABLE)
     with pytest.raises(UserError, match="give yours another name"):
         load_table(str(tmp_path / "srnet-table2.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("new", "words"),
+    [
+        ("mpjpee", "There is no figure 'mpjpee': did you mean 'mpjpe'?"),
+        ("mpjpe_by_acton/Walking", "did you mean 'action'?"),
+        ("mine.Error", "The metric 'mine.Error' cannot be imported"),
+        ("pathlib.Path", "pathlib.Path is not a metric"),
+    ],
+)
+def test_a_metric_that_nothing_measures_is_refused_before_anything_is_trained(own, new, words):
+    table = load_table(own("metric: mpjpe}\n  rare", f"metric: {new}}}\n  rare"))
+    with pytest.raises(UserError) as refused:
+        plan(table, Setting("synthetic", (), "quick"))
+    assert str(refused.value).startswith("mine, column 'subject': ")
+    assert words in str(refused.value)
+
+
+def test_training_has_one_figure(own):
+    change = "protocol: subject, metric: mpjpe", "protocol: training, metric: los"
+    with pytest.raises(UserError, match="a training has no figure 'los'; did you mean loss"):
+        plan(load_table(own(*change)), Setting("synthetic", (), "quick"))
+
+
+def test_a_figure_that_a_method_of_ones_own_measures_is_known(own, monkeypatch):
+    figures = {"sway": MeanMetric(), "knees": MeanMetric()}
+    monkeypatch.setattr(FCBaseline, "configure_metrics", lambda self: figures)
+    for name in ("sway", "knees/left"):
+        table = load_table(own("metric: mpjpe}\n  rare", f"metric: {name}}}\n  rare"))
+        check_metrics(table, Setting("synthetic", (), "quick"))

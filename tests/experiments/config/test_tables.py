@@ -10,6 +10,7 @@ from experiments.cli.lightning import PoseCLI
 from experiments.config.composer import compose
 from experiments.config.setting import Setting
 from experiments.config.tables import CONFIGS, FOLDER, Training, load_table, table_names
+from experiments.runs.plan import check_metrics
 from experiments.runs.run import Run
 
 TABLES = table_names()
@@ -77,6 +78,11 @@ def test_a_table_names_configs_that_there_are(name):
             assert named.metric == "loss"
             continue
         assert (CONFIGS / f"protocols/{named.protocol}.yaml").exists()
+
+
+def test_every_metric_of_a_table_is_one_that_there_is():
+    for name in TABLES:
+        check_metrics(load_table(name), QUICK)
 
 
 @pytest.mark.parametrize("name", TABLES)
