@@ -3,18 +3,18 @@
 import torch
 from torch import Tensor
 
-# under the root, as in KeypointGAN: keeps the gradient finite on a bone
+# added under the square root, as in KeypointGAN: keeps the gradient finite on a bone
 ON_BONE = 1e-6
-# squared length that is added to every bone's: one of no length is drawn as a point
+# added to every bone's squared length, so that a bone of no length is drawn as a point
 TINY = 1e-12
 
 
 def crop_to_screen(places: Tensor, crop: Tensor) -> Tensor:
-    """Turn places in crops into places in images; differentiable.
+    """Turn points in crops into points in images; differentiable.
 
     Args:
-        places: (B, J, 2) in [0, 1]^2 of the crop, between the outer edges of its pixels.
-        crop: (B, 3): x and y of the crop's centre and its side, in [-1, 1] by image width.
+        places: (B, J, 2), points in [0, 1]^2 of the crop, between the outer edges of its pixels.
+        crop: (B, 3), x and y of the crop's centre and its side, in [-1, 1] by image width.
 
     Returns:
         (B, J, 2) in [-1, 1] by image width.
@@ -23,7 +23,7 @@ def crop_to_screen(places: Tensor, crop: Tensor) -> Tensor:
 
 
 def screen_to_crop(places: Tensor, crop: Tensor) -> Tensor:
-    """Turn places in images into places in crops; the inverse of `crop_to_screen`."""
+    """Turn points in images into points in crops; the inverse of `crop_to_screen`."""
     return (places - crop[:, None, :2]) / crop[:, None, 2:] + 0.5
 
 
@@ -40,29 +40,29 @@ def draw_skeletons(
     sigma: float = 0.2,
     brightness: Tensor | None = None,
 ) -> Tensor:
-    """Draw poses as skeleton images, differentiably: beta of KeypointGAN, which SelfSup takes over.
+    """Draw poses as skeleton images, differentiably: beta of KeypointGAN (Jakab et al., CVPR 2020).
 
     A pixel at distance d from the nearest bone, a segment, is 2 exp(-sqrt(d^2 + 1e-6) / sigma^2)
-    - 1; of all bones the nearest one gives the highest value, so there is no other maximum to take.
+    - 1, which is the maximum over bones that KeypointGAN takes.
 
-    Places are between the outer edges of the image's pixels, whose centres are at
-    (2 i + 1) / size - 1. KeypointGAN's grid, linspace(-1, 1, 128), has the outermost pixels'
-    centres at -1 and 1: at the image's edges it differs by half a pixel.
+    Points are in [-1, 1] from one outer edge of the image's pixels to the other, so that pixels'
+    centres are at (2 i + 1) / size - 1. KeypointGAN's grid, linspace(-1, 1, 128), has the outermost
+    pixels' centres at -1 and 1: at the image's edges it differs by half a pixel.
 
-    Which bone is the nearest to a pixel is found without a graph, bone by bone, and only that bone
-    is drawn with one: a place's gradient is the same, as neither the choice of a bone nor that of
-    the nearest place on it changes the distance to first order. 16 poses of 128 x 128 on one core:
-    61 ms forth and back and 50 MB, against 88 ms and 260 MB with a running minimum in the graph and
-    775 ms and 300 MB with all bones at once.
+    The nearest bone of each pixel is found without gradients, and only that bone is drawn with
+    them: the gradient is the same, as neither the choice of a bone nor that of the nearest point on
+    it changes the distance to first order. Forward and backward of 16 poses of 128 x 128 pixels
+    take 61 ms and 50 MB on one core, a running minimum in the graph 88 ms and 260 MB, and all bones
+    at once 775 ms and 300 MB.
 
     Args:
-        points: (B, J, 2) in [-1, 1] of the image, x to the right and y down; of a bone outside,
-            what reaches into the image.
+        points: (B, J, 2), joints in [-1, 1] of the image, x to the right and y down; a bone outside
+            is cut off at the edge.
         bones: (K, 2) int64, the joints at both ends of every bone.
-        size: pixels of an image's side, S.
-        sigma: its square is the distance over which lines fade to 1 / e, in half sides.
-        brightness: (K,) of every bone, which its pixels are multiplied by before they are taken to
-            [-1, 1]; 1 when not given, as in KeypointGAN.
+        size: S, side of an image in pixels.
+        sigma: square root of the distance over which lines fade to 1 / e, in half sides.
+        brightness: (K,), factor on every bone's pixels before they are scaled to [-1, 1]; 1 by
+            default, as in KeypointGAN.
 
     Returns:
         (B, 1, S, S), -1 away from bones and 0.95 on them for a sigma of 0.2.
@@ -87,7 +87,7 @@ def _pixels(size: int, like: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _nearest_bones(starts: Tensor, ends: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """The number of each pixel's nearest bone, and where on it, from 0 to 1: both (B, S, S)."""
+    """The index of each pixel's nearest bone, and the point on it, from 0 to 1: both (B, S, S)."""
     columns, rows = _pixels(size, starts)
     least = starts.new_full((len(starts), size, size), torch.inf)
     nearest, share = torch.zeros_like(least, dtype=torch.int64), torch.zeros_like(least)

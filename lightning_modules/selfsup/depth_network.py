@@ -1,4 +1,4 @@
-"""SelfSup's lifting network, Lambda: depths and the camera's elevation from a 2D pose."""
+"""SelfSup's lifting network, Lambda: depths and the camera's elevation from a 2D pose (Table 4)."""
 
 from torch import Tensor, nn
 
@@ -7,7 +7,7 @@ class Block(nn.Module):
     """Two linear layers with LeakyReLU, added to their input, and one more LeakyReLU.
 
     Args:
-        width: channels.
+        width: channels of input and output.
     """
 
     def __init__(self, width: int) -> None:
@@ -23,17 +23,17 @@ class Block(nn.Module):
 
 
 class DepthNetwork(nn.Module):
-    """Lambda: estimates every joint's depth and the elevation that a pose is seen from (Table 4).
+    """Lambda: estimates every joint's depth and the camera's elevation (Table 4).
 
-    Sosa & Hogg (2023), supplement. The table lists linear layers one after the other; how they hang
-    together is from ElePose (Wandt et al., CVPR 2022), on which the network is based: an input
-    layer and a residual block for both, then two blocks for the depths and two for the angle.
-    ElePose has no activation after its input layer; the table has one, and so has this network. The
-    table also has LeakyReLU on both outputs, and ElePose has none: with it, what is below zero
-    would come out a hundred times too small, so there is none here.
+    Sosa & Hogg (2023), supplement. The table lists linear layers one after the other; their
+    connections are from ElePose (Wandt et al., CVPR 2022), on which the network is based: an input
+    layer and a residual block for both, then two blocks for the depths and two for the angle. The
+    activation after the input layer is the table's; ElePose has none. The table also has LeakyReLU
+    on both outputs, with which outputs below zero would be a hundred times too small; as in
+    ElePose, there is none here.
 
     Args:
-        joints: J.
+        joints: J, number of joints.
         width: channels of hidden layers.
     """
 

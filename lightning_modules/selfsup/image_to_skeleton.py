@@ -1,8 +1,7 @@
 """SelfSup's networks from an image to a skeleton image, Phi, and from that to 2D joints, Omega.
 
-Sosa & Hogg (2023), supplement, Tables 2 and 3. What the tables leave open, kernels and the rest, is
-as their weights' counts demand and as in KeypointGAN (Jakab et al., CVPR 2020), from which the
-networks are.
+Sosa & Hogg (2023), supplement, Tables 2 and 3. What the tables leave open, such as kernels, follows
+their counts of weights and KeypointGAN (Jakab et al., CVPR 2020), from which the networks are.
 """
 
 import torch
@@ -28,18 +27,18 @@ def check_image_size(*sides: int) -> None:
 
 
 def soft_argmax(maps: Tensor) -> Tensor:
-    """Turn maps of logits into places, axis by axis, as in KeypointGAN.
+    """Turn maps of logits into points, axis by axis, as in KeypointGAN.
 
     A map's mean over the other axis, a softmax over the cells, the mean of the cells' centres. The
     centres are those of the image that the map covers, as in `draw_skeletons`, (2 i + 1) / w - 1.
-    KeypointGAN's are linspace(-1, 1, 16): its maps reach the edges, these 1 / w short of them, and
-    places are where they are drawn.
+    KeypointGAN's are linspace(-1, 1, 16), to the edges, while these end 1 / w short of them, so
+    that points are found where they are drawn.
 
     Args:
-        maps: (B, J, h, w).
+        maps: (B, J, h, w), logits.
 
     Returns:
-        (B, J, 2) in [-1, 1] of the image, x first.
+        (B, J, 2), points in [-1, 1] of the image, x first.
     """
     x, y = (
         (logits.softmax(-1) * cell_centres(logits.shape[-1], logits)).sum(-1)
@@ -51,14 +50,14 @@ def soft_argmax(maps: Tensor) -> Tensor:
 class SkeletonEncoder(nn.Module):
     """Phi: draws the skeleton image of a picture (Table 2).
 
-    The upsampling is bilinear, as KeypointGAN's: beside it the table names none, and nearest would
-    give the decoder edges of 2, 4 and 8 pixels to undo. Table 2 has 128, 64 and 32 channels after
-    the upsampling; as that has no weights, it is the convolution after it that halves them.
+    The upsampling is bilinear, as KeypointGAN's; the table does not say, and nearest neighbours
+    would leave the decoder edges of 2, 4 and 8 pixels to remove. Table 2 has 128, 64 and 32
+    channels after the upsampling; as that has no weights, the convolution after it halves them.
 
     Args:
-        width: channels at full resolution; 2, 4 and 8 times as many at a half, 1/4 and 1/8.
-        channels: of the images that it takes.
-        outputs: channels of the images that it draws.
+        width: channels at full resolution; 2, 4 and 8 times as many at 1/2, 1/4 and 1/8.
+        channels: channels of the input images.
+        outputs: channels of the output images.
     """
 
     def __init__(self, width: int = 32, channels: int = 3, outputs: int = 1) -> None:
@@ -82,7 +81,7 @@ class SkeletonEncoder(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Map images (B, channels, S, S) to images (B, outputs, S, S).
 
-        For Phi: pictures to skeleton images, in which -1 means that there is no bone.
+        Phi maps pictures to skeleton images, in which -1 means that there is no bone.
 
         Raises:
             ValueError: S is not a multiple of 8, or below 16.
@@ -97,8 +96,8 @@ class SkeletonRegressor(nn.Module):
     The table ends in maps of 16 x 16, the text in 2D joints: between them is a `soft_argmax`.
 
     Args:
-        joints: J.
-        width: channels at full resolution; 2, 4 and 8 times as many at a half, 1/4 and 1/8.
+        joints: J, number of joints.
+        width: channels at full resolution; 2, 4 and 8 times as many at 1/2, 1/4 and 1/8.
     """
 
     def __init__(self, joints: int = 17, width: int = 32) -> None:
@@ -106,7 +105,7 @@ class SkeletonRegressor(nn.Module):
         self.encoder = _encoder(1, joints, width, nn.InstanceNorm2d)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map skeleton images (B, 1, S, S) to places (B, J, 2) in [-1, 1] of them.
+        """Map skeleton images (B, 1, S, S) to joints (B, J, 2) in [-1, 1] of them.
 
         Raises:
             ValueError: S is not a multiple of 8, or below 16.

@@ -30,46 +30,48 @@ ELEPOSE_RATIOS = (*_LEG, *_LEG, 0.9209, 0.9879, 0.4481, 0.4450, *_ARM, *_ARM)
 class LiftOnly(PoseLifter):
     """Lifts a 2D pose so that, seen from elsewhere, it is a likely 2D pose again.
 
-    Its two stages are `stages` of its config: the flow learns how likely 2D poses are from those of
-    the prior; then the lifter learns, from other people's 2D poses, a depth for every joint and the
-    camera's elevation. It needs the Unpaired Protocol. Of the paper only the supplement is at hand:
-    networks are those of its tables, and the cycle and its losses ElePose's (Wandt et al., CVPR
-    2022), which it names for both.
+    It is trained in two stages, `stages` of its config: the flow learns from the prior's 2D poses
+    how likely a 2D pose is; then the lifter learns, from other people's 2D poses, every joint's
+    depth and the camera's elevation. It needs the Unpaired Protocol. Of the paper only the
+    supplement was available: networks are those of its tables; the cycle and its losses are those
+    of ElePose (Wandt et al., CVPR 2022), to which the supplement refers for both.
 
     2D poses are relative to the root and divided by ten times the prior's mean distance of root and
-    head, as in ElePose: a camera of focal length 1 sees a person of size 1 at distance 10. Size
-    cannot be learned from pictures; poses are given the prior's mean size in 3D.
+    head, as in ElePose: a camera of focal length 1 sees a person of size 1 at distance 10. As size
+    cannot be learned from pictures, predictions have the prior's mean size in 3D.
 
     Args:
         trains: component that a fit trains: flow or lifter.
         width: hidden channels of the lifter.
-        bases: principal components of 2D poses that the flow sees.
-        flow_blocks: coupling blocks of the flow.
-        flow_width: hidden channels of a block.
-        flow_noise: deviation of the noise on the prior's 2D poses that the flow learns from, in
-            units of 2D. Without, it finds other people's true poses a hundred nats less likely than
-            the prior's, by components of a few thousandths in which bodies differ.
-        learned_elevation: draw cameras by the elevations that the lifter says.
-        first_elevation: what it says before it has learned, radians; below 0 where cameras look
-            down. All poses with their depths negated, seen from below instead of from above, look
-            all but the same: only perspective tells, and of two runs that begin at 0 one may end
-            with bodies inside out (which ElePose forgives, where it aligns by reflections too).
-        measured_bones: the usual ratios of bones are those of the prior's people in 3D, unpaired
-            with anything; Human3.6M's by ElePose otherwise.
-        likelihood_weight: of the flow's negative log likelihood of the 2D pose seen from elsewhere.
-        reprojection_weight: of L_2D, see `reprojection_cycle.cycle_losses`.
-        turned_weight: of L_3D.
-        pairs_weight: of L_def.
-        bones_weight: of L_bone; ElePose's is 50.
+        bases: number of principal components of a 2D pose that the flow takes.
+        flow_blocks: number of coupling blocks of the flow.
+        flow_width: hidden channels of a coupling block.
+        flow_noise: standard deviation of noise on the prior's 2D poses in the flow's training, in
+            its units of 2D. Without noise, other people's true poses are a hundred nats less likely
+            than the prior's, because bodies differ in components of a few thousandths.
+        learned_elevation: whether cameras are drawn by the elevations that the lifter estimates.
+        first_elevation: elevation that the lifter estimates before training, in radians; below 0
+            where cameras look down. A pose with its depths negated, seen from below instead of from
+            above, looks nearly the same; only perspective differs. Begun at 0, one of two runs may
+            end with all depths negated (which ElePose's evaluation, with reflections, does not
+            see).
+        measured_bones: whether the usual ratios of bones are those of the prior's people in 3D,
+            instead of Human3.6M's as in ElePose.
+        likelihood_weight: weight of the flow's negative log likelihood of the projected 2D pose.
+        reprojection_weight: weight of L_2D, the distance of 2D poses before and after the cycle.
+        turned_weight: weight of L_3D, the distance of turned poses from those lifted again.
+        pairs_weight: weight of L_def, the change of the difference between two poses.
+        bones_weight: weight of L_bone, the distance of bones from their usual ratios; 50 in
+            ElePose.
         lr: learning rate of Adam, whose betas are 0.5 and 0.999.
-        weight_decay: of Adam, an L2 penalty.
-        kwargs: of PoseLifter.
+        weight_decay: weight decay of Adam, an L2 penalty.
+        kwargs: options of PoseLifter.
 
     Raises:
         ValueError: an unknown value of `trains`, another skeleton than Human3.6M's 17 joints, or
             several frames.
-        MisconfigurationException: a fit of the lifter without a fitted flow, or a fit or a test of
-            data without a prior.
+        MisconfigurationException: training of the lifter without a trained flow, or training or a
+            test on data without a prior.
     """
 
     trainable: ClassVar[tuple[str, ...]] = ("flow", "lifter")
@@ -104,8 +106,8 @@ class LiftOnly(PoseLifter):
             raise ValueError(f"trains cannot be {trains!r}: choose {', '.join(self.trainable)}.")
         if self.skeleton.name != "h36m17" or self.receptive_field != 1:
             raise ValueError(
-                "Unpaired lifting takes single frames of Human3.6M's 17 joints: leave skeleton and "
-                "receptive_field out."
+                "SelfSup and LiftOnly take single frames of Human3.6M's 17 joints: leave skeleton "
+                "and receptive_field out."
             )
         self.trains = trains
         self.flow_noise = flow_noise
@@ -128,29 +130,29 @@ class LiftOnly(PoseLifter):
         self.register_buffer("mean_pose", torch.zeros(len(self.skeleton.joints), 3))
 
     def setup(self, stage: str) -> None:
-        """Check that there is a prior and, for a fit of the flow, measure it."""
+        """Check that there is a prior and, before the flow is trained, measure it."""
         datamodule: Any = self.trainer.datamodule  # type: ignore[attr-defined]
         if "prior" not in datamodule.frames and stage != "predict":
             raise MisconfigurationException(
-                "There is no prior of unpaired 2D poses: take datamodules.UnpairedProtocol, "
-                "protocols/unpaired.yaml."
+                "The data have no prior of unpaired 2D poses: choose datamodules.UnpairedProtocol, "
+                "as protocols/unpaired.yaml does."
             )
         if stage == "fit" and self.trains == "flow":
             self.measure(datamodule)
 
     def on_fit_start(self) -> None:
-        """Check that there is a flow, now that a checkpoint to go on from has been loaded."""
+        """Check that there is a trained flow, once a checkpoint to go on from has been loaded."""
         if not self.unit:
             raise MisconfigurationException(
-                "The lifter has no flow to learn from: fit one first, as the stages of "
+                "The lifter has no flow to learn from: train one first, as the stages of "
                 "methods/lift_only.yaml and methods/selfsup.yaml do."
             )
 
     def measure(self, datamodule: Any) -> None:  # noqa: ANN401
         """Take scale, bones and principal components from the prior."""
-        held, frames = datamodule.sequences, datamodule.frames["prior"]
-        keypoints = torch.from_numpy(held.keypoints[frames, :, :2])
-        joints = torch.from_numpy(held.joints[frames])
+        sequences, frames = datamodule.sequences, datamodule.frames["prior"]
+        keypoints = torch.from_numpy(sequences.keypoints[frames, :, :2])
+        joints = torch.from_numpy(sequences.joints[frames])
         head = self.skeleton.joints.index("head")
         self.unit.copy_(DISTANCE * (keypoints[:, head] - keypoints[:, 0]).norm(dim=-1).mean())
         self.size.copy_((joints[:, head] - joints[:, 0]).norm(dim=-1).mean())
@@ -163,7 +165,7 @@ class LiftOnly(PoseLifter):
             raise MisconfigurationException(str(error)) from error
 
     def places(self, keypoints: Tensor) -> Tensor:
-        """Keypoints (B, J, 2), in [-1, 1] by image width, as the lifter and the flow see them."""
+        """Keypoints (B, J, 2), in [-1, 1] by image width, as the lifter and the flow take them."""
         return (keypoints - keypoints[:, :1]) / self.unit
 
     def forward(self, keypoints: Tensor) -> Tensor:
@@ -178,7 +180,7 @@ class LiftOnly(PoseLifter):
         return self.weighted(self.lifting_terms(self.places(self.given(batch))))
 
     def given(self, batch: Batch) -> Tensor:
-        """The 2D poses (B, J, 2) that the lifter learns from: those of the training people."""
+        """The 2D poses (B, J, 2) that the lifter learns from: those of the training subjects."""
         return batch["keypoints"][:, 0]
 
     def _noisy(self, places: Tensor) -> Tensor:
@@ -186,14 +188,14 @@ class LiftOnly(PoseLifter):
 
     def lifting_terms(self, places: Tensor) -> dict[str, Tensor]:
         """The cycle's losses for 2D poses (B, J, 2)."""
-        held = cycle(self.lifter, places, self.learned_elevation)
-        terms = cycle_losses(held)
-        terms["likelihood"] = self.flow(held.seen).mean()
-        terms["bones"] = bone_loss(held.joints, self.bones, self.ratios)
+        stages = cycle(self.lifter, places, self.learned_elevation)
+        terms = cycle_losses(stages)
+        terms["likelihood"] = self.flow(stages.seen).mean()
+        terms["bones"] = bone_loss(stages.joints, self.bones, self.ratios)
         return terms
 
     def weighted(self, terms: dict[str, Tensor]) -> Tensor:
-        """The weighted sum of terms, which are logged; those without weight are left out."""
+        """The weighted sum of terms, each of which is logged; terms of weight 0 are left out."""
         kept = {name: term for name, term in terms.items() if self.weights[name]}
         for name, term in kept.items():
             self.log(f"train/{name}", term.detach(), on_step=False, on_epoch=True)

@@ -35,35 +35,39 @@ class SelfSup(LiftOnly):
     """Pictures become skeleton images, these 2D poses, and these are lifted as in LiftOnly.
 
     Phi draws the skeleton image of a picture, in which Omega finds the joints. A discriminator
-    holds skeleton images against those of the prior's 2D poses, which show other people. All learn
-    together, after flow and lifter have begun on the prior; Omega learns from drawings alone. The
-    supplement names no more than networks and optimiser: losses and weights are those of the works
-    it builds on, KeypointGAN (Jakab et al., CVPR 2020) for 2D and ElePose for 3D.
+    compares skeleton images with those of the prior's 2D poses, which are of other people. All are
+    trained together, after flow and lifter have been trained on the prior; Omega learns from drawn
+    skeletons alone. The supplement gives networks and optimiser only: losses and weights are those
+    of the works it builds on, KeypointGAN (Jakab et al., CVPR 2020) for 2D and ElePose for 3D.
 
-    None of those ties a skeleton to what its picture shows: any likely pose would do as well.
-    KeypointGAN ties both by painting the picture again from the skeleton and another picture of the
-    same person; `reconstruction_weight` does that, with an L1 distance for a perceptual one.
+    None of these losses ties a skeleton to its picture: any likely pose would do as well. As in
+    KeypointGAN, a further network therefore paints the picture from the skeleton and another
+    picture of the same person; its loss, of weight `reconstruction_weight`, is an L1 distance, not
+    a perceptual one.
 
     Args:
         trains: component that a fit trains: flow, lifter (on the prior's 2D poses) or images (all).
-        image_size: pixels a side of the crops.
+        image_size: side of the crops, in pixels.
         image_width: channels of Phi and Omega at full resolution.
         discriminator_width: channels of the discriminator's first layer.
-        scales: of the image that the discriminator sees, each half the one before.
-        sigma: of the drawn bones, see `layers.images.draw_skeletons`.
-        right_brightness: of the right limbs in drawn skeletons, all others having 1, as all have in
-            KeypointGAN. Drawn alike, sides are Omega's guess, or found halfway between.
-        pool: skeleton images that the discriminator may meet again.
-        adversarial_weight: of the discriminator's judgement on the skeleton images (L_D).
-        regressor_weight: of finding the prior's joints in their drawings (L_Omega).
-        redrawing_weight: of a skeleton image's distance from the drawing of its joints.
-        reconstruction_weight: of the painted picture's distance from the picture; 50 times the
-            discriminator's, where pix2pix (Isola et al., CVPR 2017) has 100; 0 paints nothing.
-        regressor_first: train Omega with the flow, before the rest, too. The supplement trains it
-            from scratch with the rest; KeypointGAN begins with a trained one.
-        lifts_prior: the lifter learns from the prior's 2D poses too.
-        lifting_moves_joints: the lifting's losses reach Phi too, where they drown all others.
-        kwargs: of LiftOnly.
+        scales: number of scales at which the discriminator takes an image, each half the one
+            before.
+        sigma: square root of the distance over which drawn bones fade to 1 / e, in half sides.
+        right_brightness: brightness of right limbs in drawn skeletons; that of all others is 1, as
+            that of all is in KeypointGAN. With equal brightness Omega cannot tell the sides apart.
+        pool: number of earlier skeleton images that the discriminator may be shown again.
+        adversarial_weight: weight of the discriminator's loss on the skeleton images (L_D).
+        regressor_weight: weight of the error of the joints found in the prior's drawn skeletons
+            (L_Omega).
+        redrawing_weight: weight of a skeleton image's distance from its joints drawn again.
+        reconstruction_weight: weight of the painted picture's distance from the picture, 50 times
+            the discriminator's, where pix2pix (Isola et al., CVPR 2017) has 100; 0 paints nothing.
+        regressor_first: whether Omega is trained with the flow as well, before the rest. The
+            supplement trains it from scratch with the rest; KeypointGAN begins with a trained one.
+        lifts_prior: whether the lifter learns from the prior's 2D poses as well.
+        lifting_moves_joints: whether the lifting's losses train Phi as well, where they outweigh
+            all others.
+        kwargs: options of LiftOnly.
 
     Raises:
         ValueError: an unknown value of `trains`, or an image size that the networks cannot take.
@@ -112,7 +116,7 @@ class SelfSup(LiftOnly):
         self.discriminator = PatchDiscriminator(discriminator_width, scales)
         self.discriminator.check(image_size)
         self.painter = SkeletonEncoder(image_width, channels=4, outputs=3)
-        # ranks wait for every weight that is to learn
+        # with several GPUs, every weight that requires a gradient has to get one
         self.painter.requires_grad_(self.paints)
         self.pool = ImagePool((1, image_size, image_size), pool)
         self.register_buffer("points", torch.zeros(joints, 2))
@@ -144,24 +148,24 @@ class SelfSup(LiftOnly):
         self.points.copy_(screen_to_crop(keypoints, crops).mean(0))
 
     def batch_loss(self, batch: Batch) -> Tensor:
-        """The loss of what is learned from the prior alone: with the flow's Omega's, if asked."""
+        """The flow's or the lifter's loss on the prior; with `regressor_first` Omega's is added."""
         loss = super().batch_loss(batch)
         first = self.trains == "flow" and self.regressor_first
         return loss + self.regressor_loss(batch, self.draw_prior(batch)) if first else loss
 
     def given(self, batch: Batch) -> Tensor:
-        """The prior's 2D poses (B, J, 2): those of the pictures are not known."""
+        """The prior's 2D poses (B, J, 2), as those of the pictures are not known."""
         return batch["prior_keypoints"]
 
     def learn(self, batch: Batch) -> Tensor:
-        """One step of generator and discriminator, each against the other as it was."""
+        """One step of generator and discriminator, each against the other before the step."""
         if self.trains != "images":
             return super().learn(batch)
         prior = self.draw_prior(batch)
         drawn, generator = self.generator_loss(batch, prior)
         discriminator = self.discriminator_loss(drawn.detach(), prior)
         self.manual_backward(generator + discriminator)
-        # each apart: their gradients differ by orders of magnitude
+        # network by network, as their gradients differ by orders of magnitude
         for network in (self.encoder, self.regressor, self.painter, self.discriminator):
             nn.utils.clip_grad_norm_(network.parameters(), CLIP)
         for optimizer in self.optimizers():  # type: ignore[union-attr]
@@ -252,13 +256,13 @@ class SelfSup(LiftOnly):
         metrics["pa_mpjpe_true_2d"].update(MILLIMETRES * lifted, estimates["true_mm"])
 
     def on_train_epoch_end(self) -> None:
-        """Let the rates of generator and discriminator decay; Lightning does so for one alone."""
+        """Let both learning rates decay, which Lightning does for a single optimiser alone."""
         if self.trains == "images":
             for schedule in self.lr_schedulers():  # type: ignore[union-attr]
                 schedule.step()
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401
-        """Adam for what is learned first; then one for generator and one for discriminator."""
+        """Adam for flow or lifter; from images one for the generator, one for the discriminator."""
         if self.trains != "images":
             both = self.trains == "flow" and self.regressor_first
             return self.adam(self.flow, self.regressor) if both else super().configure_optimizers()

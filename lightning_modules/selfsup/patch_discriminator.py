@@ -7,19 +7,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 SLOPE = 0.2
-# pixels a side from which a patch network has one patch: three halvings, two cells off
+# side in pixels of the smallest image in which a patch network has a patch
 LEAST = 24
 
 
 def lsgan_loss(maps: Sequence[Tensor], real: bool) -> Tensor:
-    """How far a discriminator's verdicts are from 1, real, or 0: least squares, as CycleGAN's.
+    """Squared distance of a discriminator's outputs from 1, real, or 0, fake, as in CycleGAN.
 
     The supplement of Sosa & Hogg (2023) takes "the mean of the patchwise outputs" of the three
     networks and names no loss; as in KeypointGAN this is the mean of their losses.
 
     Args:
-        maps: verdicts at every scale, (B, 1, h, w).
-        real: what they ought to say.
+        maps: outputs (B, 1, h, w) at every scale.
+        real: whether the images are real, so that 1 is the right output.
 
     Returns:
         A scalar: the mean over scales of the mean squared distance over images and patches.
@@ -36,7 +36,7 @@ class PatchDiscriminator(nn.Module):
 
     Args:
         width: channels of the first layer; 2, 4 and 8 times as many in the next.
-        scales: 1, a half, 1/4 and so on of the image's side.
+        scales: number of scales: 1, 1/2, 1/4 and so on of the image's side.
 
     Raises:
         ValueError: there is no scale or no channel.
@@ -46,15 +46,16 @@ class PatchDiscriminator(nn.Module):
         super().__init__()
         if min(width, scales) < 1:
             raise ValueError(
-                f"A discriminator has one or more scales and channels, not {scales} and {width}."
+                f"A discriminator cannot have {scales} scales and a width of {width}: choose both "
+                "from 1 on."
             )
         self.networks = nn.ModuleList(_patch_network(width) for _ in range(scales))
         self.least = LEAST << (scales - 1)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Map images (B, 1, S, S) to verdicts on patches (B, 1, h, h), one tensor a scale.
+        """Map images (B, 1, S, S) to outputs for patches (B, 1, h, h), one tensor a scale.
 
-        Of S = 128, h is 14, 6 and 2.
+        For S = 128, h is 14, 6 and 2.
 
         Raises:
             ValueError: the images are too small, see `check`.
@@ -103,11 +104,11 @@ class ImagePool(nn.Module):
     own generator of the CPU.
 
     Args:
-        shape: of one image.
-        size: images that it holds.
+        shape: shape of one image.
+        size: number of images in the pool.
 
     Raises:
-        ValueError: it holds none.
+        ValueError: a size below 1.
     """
 
     images: Tensor
@@ -116,7 +117,7 @@ class ImagePool(nn.Module):
     def __init__(self, shape: Sequence[int], size: int = 50) -> None:
         super().__init__()
         if size < 1:
-            raise ValueError(f"A pool holds one image or more, not {size}.")
+            raise ValueError(f"A pool cannot have {size} images: choose pool from 1 on.")
         self.register_buffer("images", torch.zeros(size, *shape))
         self.register_buffer("filled", torch.zeros((), dtype=torch.int64))
 

@@ -8,14 +8,14 @@ from torch import Tensor, nn
 from zuko.flows import RealNVP
 from zuko.transforms import MonotonicAffineTransform
 
-# a coupling multiplies by 1 / e to e; see PoseFlow
+# bound of a coupling's log scale, which multiplies by 1 / e to e; see PoseFlow
 LOG_SCALE = 1.0
-# of the first component's standard deviation: below it there is only rounding
+# share of the first component's standard deviation below which there is only rounding
 LEAST_DEVIATION = 1e-5
 
 
 class PoseFlow(nn.Module):
-    """How unlikely a 2D pose is, by a RealNVP flow over its whitened principal components.
+    """Density of 2D poses: a RealNVP flow over their whitened principal components (Eq. 1 to 3).
 
     Sosa & Hogg (2023), supplement, Sec. 5 and Fig. 8: affine couplings over a random permutation
     each, in the PCA subspace of a pose, trained beforehand "in line with" ElePose (Wandt et al.,
@@ -29,12 +29,12 @@ class PoseFlow(nn.Module):
     20 standard deviations off, where poses of a network at its start may be, the worst of 256 had
     2e5 nats instead of 1e10, and with zuko's own bound of 6.9 a float32 overflows.
 
-    The random halves are drawn when the flow is made and kept in the state dict.
+    The random halves are drawn when the flow is made, and are in the state dict.
 
     Args:
-        joints: J.
-        bases: principal components.
-        blocks: affine couplings.
+        joints: J, number of joints.
+        bases: number of principal components.
+        blocks: number of affine couplings.
         width: hidden channels of a coupling.
 
     Raises:
@@ -51,12 +51,12 @@ class PoseFlow(nn.Module):
         super().__init__()
         if not 2 <= bases <= 2 * joints:
             raise ValueError(
-                f"A 2D pose of {joints} joints has 2 to {2 * joints} principal components, not "
-                f"{bases}."
+                f"A 2D pose of {joints} joints cannot have {bases} principal components: choose "
+                f"bases from 2 to {2 * joints}."
             )
         self.register_buffer("mean", torch.zeros(2 * joints))
         self.register_buffer("components", torch.zeros(bases, 2 * joints))
-        # until there are poses
+        # not a number until the bases are fitted
         self.register_buffer("deviations", torch.full((bases,), torch.nan))
         self.flow = RealNVP(
             bases,
@@ -98,8 +98,8 @@ class PoseFlow(nn.Module):
     def forward(self, poses: Tensor) -> Tensor:
         """The negative log likelihood (B,) of poses (B, J, 2).
 
-        It is in nats and that of the whitened components. In the components' own units it would be
-        the sum of the log deviations more, which no pose changes; what poses have beyond their
-        principal components is not judged.
+        It is in nats, and that of the whitened components; in the components' own units it would be
+        larger by the sum of the log deviations, a constant. Whatever of a pose lies outside its
+        principal components has no influence.
         """
         return -self.flow().log_prob(self.whiten(poses))
