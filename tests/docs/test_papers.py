@@ -13,12 +13,13 @@ from tests.docs.pages import PAGES, PAPERS, ROOT
 PEERS = {"martinez", "videopose3d"}
 CODE = ("lightning_modules", "datamodules", "metrics", "experiments")
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)#\s]+)[^)]*\)")
+_FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _EQUATIONS = re.compile(r"Eq\. (\d+(?:(?:, | and | to )\d+)*)")
 
 
 def links(page):
-    """(label, path from the root) of every link to a file."""
-    for label, target in _LINK.findall((ROOT / page).read_text()):
+    """(label, path) of every link to a file; links of files that a page shows are not its own."""
+    for label, target in _LINK.findall(_FENCE.sub("", (ROOT / page).read_text())):
         if not target.startswith("http"):
             yield label, ((ROOT / page).parent / target).resolve()
 
