@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from experiments.cli.agents.cells import Cell, cells_of
+from experiments.cli.cells import Cell, cells_of
 from experiments.cli.options import setting_of
 from experiments.cli.reproduce import add_run_options, launched, ready
 from experiments.config.composer import compose

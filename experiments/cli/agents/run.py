@@ -4,8 +4,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.cli.agents.cells import Cell
 from experiments.cli.agents.mirror import Mirror
+from experiments.cli.cells import Cell
 from experiments.cli.lightning import main as cli_main
 from experiments.cli.reproduce import launched, ready, stoppable
 from experiments.cli.sweep import parse, search_args

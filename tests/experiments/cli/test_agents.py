@@ -19,8 +19,8 @@ from wandb.cli.cli import cli as wandb
 
 from datamodules import DataError
 from experiments.cli import reproduce, sweep
-from experiments.cli.agents.cells import Cell
 from experiments.cli.agents.mirror import epochs
+from experiments.cli.cells import Cell
 from experiments.config.setting import Setting
 from tests.datamodules.fuzz.targets import TARGETS, write
 from tests.experiments.conftest import isolate, times

@@ -13,8 +13,8 @@ import wandb
 from datamodules import DataError
 from experiments.cli import lightning as cli
 from experiments.cli import sweep
-from experiments.cli.agents.cells import Cell, cells_of
 from experiments.cli.agents.mirror import epochs
+from experiments.cli.cells import Cell, cells_of
 from experiments.cli.lightning import PoseCLI, main
 from experiments.config import sweeps
 from experiments.config.setting import Setting
