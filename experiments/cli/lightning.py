@@ -1,6 +1,6 @@
 """The `lightning` command: fit, validate, test and predict, from configs."""
 
-import warnings
+import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,10 @@ from experiments.runs.identity import data_key, digest, fit_of
 from experiments.runs.process import (
     check_checkpoint,
     keep_freed_memory,
+    leave_out_harmless_warnings,
     one_sentence_for_mistakes,
 )
+from experiments.runs.progress import EpochLines, Heartbeat
 from experiments.runs.wandb_log import WandbLog, followed
 from lightning_modules import PoseLifter
 from poseproof.errors import UserError
@@ -116,6 +118,8 @@ class PoseCLI(LightningCLI):
             if staged and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
                 self._fit_stages(composed(self.config.fit))
             else:
+                if subcommand == "fit" and (heartbeat := _heartbeat()):
+                    self.trainer.callbacks.append(EpochLines(heartbeat))  # type: ignore[attr-defined]
                 super()._run_subcommand(subcommand)
 
     def _followed(self) -> AbstractContextManager[None]:
@@ -141,7 +145,8 @@ class PoseCLI(LightningCLI):
             return placed.build(callbacks(place))
 
         # stages count one after the other, and none for those before it
-        fit_stages(composition, build, folder, self._identity(composition.without_stages()))
+        identity = self._identity(composition.without_stages())
+        fit_stages(composition, build, folder, identity, heartbeat=_heartbeat())
 
     def _parse_ckpt_path(self) -> None:
         """Nothing: configs and options say what is built, and a checkpoint has weights to give.
@@ -150,10 +155,14 @@ class PoseCLI(LightningCLI):
         """
 
 
+def _heartbeat() -> Heartbeat | None:
+    """Says where a fit is in a log; a terminal has a bar."""
+    return None if sys.stdout.isatty() else Heartbeat(lambda line: print(line, flush=True))
+
+
 def main(args: ArgsType = None) -> None:
     """Run a command."""
     keep_freed_memory()
-    for expected in ("LightningCLI's args", "Found .* module.s. in eval mode", "Checkpoint dir"):
-        warnings.filterwarnings("ignore", expected)
+    leave_out_harmless_warnings()
     with one_sentence_for_mistakes():
         PoseCLI(args)

@@ -30,7 +30,13 @@ from experiments.runs.backends.launch import Launcher, stand_alone
 from experiments.runs.backends.shard import ALL, Shard
 from experiments.runs.backends.workers import OnFailure, OnRun, Workers, one_by_one, raise_it
 from experiments.runs.plan import planned
-from experiments.runs.process import keep_freed_memory, one_sentence_for_mistakes, quieten
+from experiments.runs.process import (
+    keep_freed_memory,
+    leave_out_harmless_warnings,
+    one_sentence_for_mistakes,
+    quieten,
+)
+from experiments.runs.progress import Heartbeat
 from experiments.runs.run import Run
 
 STOPPED = 130
@@ -116,8 +122,17 @@ def execute(
     with Progress(
         *columns, console=console, speed_estimate_period=600, auto_refresh=alone
     ) as progress:
-        task = progress.add_task("", total=sum({run.folder: run.epochs for run in runs}.values()))
+        total = sum({run.folder: run.epochs for run in runs}.values())
+        task = progress.add_task("", total=total)
         seen: Counter[Path] = Counter()
+        ended: set[Path] = set()
+        heartbeat = Heartbeat(lambda line: progress.console.print(line, highlight=False))
+
+        def tick() -> None:
+            if not console.is_terminal:
+                trained = sum(seen.values())
+                done = f"{len(ended)} of {len({run.folder for run in runs})} runs"
+                heartbeat.tick(f"{done}, {trained} of {total} epochs", trained, total)
 
         def count_epoch(run: Run) -> None:
             seen[run.folder] += 1
@@ -127,13 +142,19 @@ def execute(
             # those that it had behind it when it was stopped
             progress.update(task, advance=max(0, run.epochs - seen[run.folder]))
             seen[run.folder] = run.epochs
+            ended.add(run.folder)
             progress.console.print(_line(run), highlight=False)
             on_done(run)
 
+        def wait() -> None:
+            progress.refresh()
+            tick()
+
         if workers:
-            workers.execute(count_epoch, say_done, on_failure, progress.refresh)
+            workers.execute(count_epoch, say_done, on_failure, wait)
         else:
-            one_by_one(runs, count_epoch, say_done, on_failure, launcher)
+            with heartbeat.ticking(tick):
+                one_by_one(runs, count_epoch, say_done, on_failure, launcher)
 
 
 def _line(run: Run) -> str:
@@ -205,6 +226,7 @@ def ready(options: argparse.Namespace, jobs: int) -> Iterator[dict[str, str]]:
         torch.set_num_threads(1)
     keep_freed_memory()
     quieten()
+    leave_out_harmless_warnings()
     with one_sentence_for_mistakes():
         yield environment
 

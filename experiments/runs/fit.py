@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from experiments.config.composer import Built, Composition, Stage
 from experiments.runs.callbacks import callbacks
 from experiments.runs.files import write_json
+from experiments.runs.progress import EpochLines, Heartbeat
 from poseproof.errors import UserError
 
 # a fit, folder for its checkpoint -> model, data and trainer
@@ -54,6 +55,7 @@ def fit_stages(
     folder: Path,
     identity: str,
     followers: Sequence[Callback] = (),
+    heartbeat: Heartbeat | None = None,
 ) -> Built:
     """Fit every stage that is not finished; stopped anywhere, the next call goes on from there.
 
@@ -66,6 +68,7 @@ def fit_stages(
         folder: folder of the stages' own folders.
         identity: hash of all else that determines weights: the config, the data, the code.
         followers: callbacks that follow the training.
+        heartbeat: says once a minute which epoch of which stage is under way.
 
     Returns:
         The last stage's model, with its trained weights, data and trainer.
@@ -99,7 +102,9 @@ def fit_stages(
         built = build(each, place)
         if previous and not checkpoint.exists():
             take_over(built.model, previous, stage.fresh)
-        built.trainer.callbacks += [Frozen(stage), *followers]  # type: ignore[attr-defined]
+        place_in_chain = f"stage {number} of {len(stages)}, {stage.name}: "
+        lines = [EpochLines(heartbeat, place_in_chain)] if heartbeat else []
+        built.trainer.callbacks += [Frozen(stage), *lines, *followers]  # type: ignore[attr-defined]
         resumed = checkpoint if checkpoint.exists() else None
         built.trainer.fit(built.model, built.datamodule, ckpt_path=resumed)
         write_json(finished, asdict(stage) | {"max_epochs": each.max_epochs})

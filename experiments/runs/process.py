@@ -17,6 +17,22 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from poseproof.errors import UserError
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
+# what libraries warn of in every run of the suite, where nothing is wrong
+_HARMLESS = (
+    # Lightning's own use of torch
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",
+    # a protocol without validation has no loader for it
+    r"Total length of `list` across ranks is zero",
+    # the frozen modules of a stage
+    r"Found \d+ module\(s\) in eval mode",
+    # runs are logged by epoch
+    r"The number of training batches \(\d+\) is smaller than the logging interval",
+    # a run goes on in its folder, and a test has a folder of its own
+    r"Checkpoint directory .* exists and is not empty",
+    r"The dirpath has changed from",
+    # the command called from Python
+    r"LightningCLI's args parameter",
+)
 
 
 def keep_freed_memory() -> None:
@@ -60,7 +76,12 @@ def quieten() -> None:
     """Leave out what Lightning says of every fit: it is no news when there are dozens of them."""
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric|torchmetrics")
+
+
+def leave_out_harmless_warnings() -> None:
+    """Filter warnings that a user sees in every run and can do nothing about; others stay."""
+    for message in _HARMLESS:
+        warnings.filterwarnings("ignore", message)
 
 
 @contextmanager

@@ -14,7 +14,11 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from experiments.config.composer import compose_values
 from experiments.runs.backends.world import EPOCH_BEGINS, EPOCH_ENDS, World, say
 from experiments.runs.fit import fit
-from experiments.runs.process import keep_freed_memory, one_sentence_for_mistakes
+from experiments.runs.process import (
+    keep_freed_memory,
+    leave_out_harmless_warnings,
+    one_sentence_for_mistakes,
+)
 
 # a job that is queued again goes on from the last epoch's end, and not, as Lightning's own way of
 # doing that has it, within an epoch, whose rest would hold frames that it has seen
@@ -73,6 +77,7 @@ def main(args: Sequence[str] | None = None) -> None:
         os.environ["SLURM_NTASKS_PER_NODE"] = str(world.devices)
     torch.set_num_threads(max(1, task_of["threads"] // world.devices))
     keep_freed_memory()
+    leave_out_harmless_warnings()
     with one_sentence_for_mistakes():
         composition = compose_values(task_of["config"]).with_options(trainer=flags(world))
         fit(composition, task.parent, [Telling()])
