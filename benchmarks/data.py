@@ -73,10 +73,10 @@ def _loading(sequences: PoseSequences, frames: int, ref: Path | None) -> Iterato
                 next(theirs)
 
         yield compare(name, by_index, "the released loader", released, pairs=5)
-    held = sum(array.nbytes for array in windows._arrays.values()) + everything.nbytes
+    size = sum(array.nbytes for array in windows._arrays.values()) + everything.nbytes
     batch = windows(pairs[:1])
     built = len(everything) * (batch["keypoints"].nbytes + batch["joints"].nbytes)
-    memory = built / held
+    memory = built / size
     what = f"memory of {frames}-frame windows by index"
     yield Ratio(what, "all windows built, as float32", memory, memory, memory)
 

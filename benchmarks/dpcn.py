@@ -27,13 +27,13 @@ def measure() -> Iterator[Ratio]:
     """DPCN's ratios."""
     sequences = data.SyntheticMocap().load()
     first = sequences.segments[0]
-    apart = similarity(torch.from_numpy(sequences.joints[first.start : first.stop]))
+    distances = similarity(torch.from_numpy(sequences.joints[first.start : first.stop]))
     if find_spec("cvxpy"):
         for size in SIZES:
-            yield from _consensus(sequences, sample_groups(apart, size))
+            yield from _consensus(sequences, sample_groups(distances, size))
     else:
         print("cvxpy is not installed: no rows of the consensus")
-    yield from _lifters(sample_groups(apart, 10))
+    yield from _lifters(sample_groups(distances, 10))
 
 
 def group_poses(sequences: PoseSequences, groups: Tensor, poses: int) -> Tensor:

@@ -77,16 +77,16 @@ def _temporal(ref: Path | None) -> Iterator[Ratio]:
 
 
 def _grouped(width: int, batch: int) -> Ratio:
-    """A hidden layer's products, forward and backward; the padded ones hold their weights so."""
+    """A hidden layer's products, forward and backward; the padded weights are padded beforehand."""
     layer = GroupedLinear(widths := share(width, [8, 8, 10, 8, 8]), widths)
-    held = padded_weights(layer).detach().requires_grad_()
+    padded = padded_weights(layer).detach().requires_grad_()
     features = torch.randn(batch, width, requires_grad=True)
     gradient = torch.randn(batch, width)
     return compare(
         f"grouped product, {width} channels, batch {batch}",
         lambda: layer(features).backward(gradient),
         "parts padded to one batched product",
-        lambda: padded_product(layer, features, held).backward(gradient),
+        lambda: padded_product(layer, features, padded).backward(gradient),
     )
 
 

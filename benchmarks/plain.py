@@ -55,7 +55,7 @@ class PlainTemporal(nn.Module):
     """A dense temporal network over (B, C, T), its convolutions strided ones of PyTorch's.
 
     Args:
-        network: whose layers and weights it takes.
+        network: network whose layers and weights are copied.
     """
 
     def __init__(self, network: ResidualNetwork) -> None:
@@ -108,9 +108,9 @@ def padded_product(layer: GroupedLinear, features: Tensor, weights: Tensor | Non
     """A grouped layer as one batched product over parts padded to the widest.
 
     Args:
-        layer: the layer.
+        layer: grouped layer.
         features: (B, sum of in_widths).
-        weights: `padded_weights(layer)`, where they are held so.
+        weights: `padded_weights(layer)`, computed here by default.
     """
     weights = padded_weights(layer) if weights is None else weights
     parts = torch.stack(

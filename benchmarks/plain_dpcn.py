@@ -22,7 +22,10 @@ class PlainLifters(nn.Module):
     def __init__(self, lifters: GroupLifters) -> None:
         super().__init__()
         self.groups = lifters.groups.tolist()
-        self.lifters = nn.ModuleList(_PlainLifter(lifters, part) for part in range(lifters.parts))
+        self.lifters = nn.ModuleList(
+            _PlainLifter(lifters, number)
+            for number in range(1 if lifters.shared else len(lifters.groups))
+        )
 
     def forward(self, keypoints: Tensor) -> Tensor:
         """Lift keypoints (B, J, 2) to the groups' poses (B, n_t, n_g, 3)."""

@@ -12,22 +12,23 @@ from pytorch_lightning import Trainer
 from pytorch_lightning.utilities import rank_zero_info
 from torch import Tensor
 
-from datamodules import DataError, PoseDataModule, SyntheticMocap
+from datamodules import PoseDataModule, SyntheticMocap
 from experiments.cli.graphs import Graph, predictor
 from experiments.runs.files import write_whole
 from lightning_modules import PoseLifter
+from poseproof.errors import UserError
 
 Format = Literal["onnx", "torchscript"]
 Inputs = tuple[Tensor, ...]
 Run = Callable[[Inputs], Tensor]
 
-# metres between PyTorch and what is exported
+# largest difference of a coordinate from PyTorch's, in metres
 LARGEST = 1e-4
 _BATCHES = (1, 7)
 
 
 class ExportingTrainer(Trainer):
-    """Lightning's trainer, and what makes `lightning export` a command beside its own."""
+    """Lightning's trainer with an `export`, which LightningCLI makes a command."""
 
     def export(
         self,
@@ -47,52 +48,53 @@ class ExportingTrainer(Trainer):
         image width.
 
         Args:
-            model: the lifter.
-            datamodule: not used.
-            output: the file to write.
-            format: ONNX or TorchScript.
-            ckpt_path: checkpoint with the weights.
-            weights_only: stands in the configs that fits leave; it always is so.
+            model: trained lifter.
+            datamodule: data of the config; an export does not use them.
+            output: path of the file to write.
+            format: format of the file: onnx or torchscript.
+            ckpt_path: path of the checkpoint with the weights.
+            weights_only: without effect, as checkpoints are always read so; for the configs that a
+                fit writes.
 
         Raises:
-            DataError: there is no checkpoint, a library is missing, or the file that was written
-                does not predict what the model does.
+            UserError: no checkpoint is given, a library is missing, or the written file does not
+                predict what the model does.
         """
         if ckpt_path is None:
-            raise DataError(
-                "Only a trained lifter is exported: give its checkpoint, such as --ckpt_path "
+            raise UserError(
+                "An export needs a trained lifter: give its checkpoint, such as --ckpt_path "
                 "runs/version_0/checkpoints/last.ckpt."
             )
-        held = torch.load(ckpt_path, weights_only=True, map_location="cpu")
-        model.on_load_checkpoint(held)
-        model.load_state_dict(held["state_dict"])
-        apart = export_lifter(model, Path(output), format)
+        checkpoint = torch.load(ckpt_path, weights_only=True, map_location="cpu")
+        model.on_load_checkpoint(checkpoint)
+        model.load_state_dict(checkpoint["state_dict"])
+        difference = export_lifter(model, Path(output), format)
         rank_zero_info(
-            f"Written: {output}. At most {apart:.1e} m from PyTorch, on batches of random and of "
-            "generated poses."
+            f"Written: {output}. On random and generated poses its joints differ from PyTorch's by "
+            f"at most {difference:.1e} m."
         )
 
 
 def export_lifter(model: PoseLifter, output: Path, format: Format) -> float:
-    """Write a lifter, and hold what the file predicts against PyTorch.
+    """Write a lifter, and compare the written file's predictions with PyTorch's.
 
     Args:
-        model: with its weights; it is of no use afterwards.
-        output: the file.
-        format: "onnx" or "torchscript".
+        model: lifter with its weights, which cannot be used afterwards.
+        output: path of the file to write.
+        format: format of the file: "onnx" or "torchscript".
 
     Returns:
         The largest difference of a coordinate, in metres.
 
     Raises:
-        DataError: a library is missing, the lifter cannot be exported, or the difference is over
+        UserError: a library is missing, the lifter cannot be exported, or the difference is over
             0.1 mm; nothing is written then.
     """
     model.eval().requires_grad_(False)
     trials = [*(_random(model, batch) for batch in _BATCHES), _posed(model)]
     predict = predictor(model)
     with torch.no_grad(), warnings.catch_warnings():
-        # TorchScript is deprecated, and asked for
+        # TorchScript is deprecated
         warnings.simplefilter("ignore")
         expected = [predict(*inputs) for inputs in trials]
         graph = Graph(model, scripted=format == "torchscript").eval()
@@ -100,20 +102,20 @@ def export_lifter(model: PoseLifter, output: Path, format: Format) -> float:
             try:
                 write = _write_onnx if format == "onnx" else _write_torchscript
                 run = write(graph, _random(model, 3), draft)
-                apart = max(
+                difference = max(
                     float((run(inputs) - joints).abs().max())
                     for inputs, joints in zip(trials, expected, strict=True)
                 )
-                # not a number is too far, too
-                if not apart <= LARGEST:
-                    raise DataError(
-                        f"The exported {type(model).__name__} predicts joints up to {apart:.1e} m "
-                        f"from PyTorch's, where {LARGEST:.0e} is allowed: nothing was written."
+                # also where it is not a number
+                if not difference <= LARGEST:
+                    raise UserError(
+                        f"The exported {type(model).__name__} predicts joints {difference:.1e} m "
+                        f"from PyTorch's, where {LARGEST:.0e} m is allowed: nothing was written."
                     )
             except BaseException:
                 draft.unlink(missing_ok=True)
                 raise
-    return apart
+    return difference
 
 
 def _random(model: PoseLifter, batch: int) -> Inputs:
@@ -126,7 +128,7 @@ def _random(model: PoseLifter, batch: int) -> Inputs:
 
 
 def _posed(model: PoseLifter) -> Inputs:
-    """Windows of generated motion; of images there are random ones alone."""
+    """Windows of generated motion, or random images."""
     if model.needs.image_size:
         return _random(model, 5)
     motion = torch.from_numpy(SyntheticMocap(frames=5).load().keypoints[..., :2])
@@ -145,28 +147,29 @@ def _write_onnx(graph: Graph, inputs: Inputs, path: Path) -> Run:
         import onnxruntime
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise DataError("ONNX needs more libraries: pip install poseproof[export].") from error
+        raise UserError("ONNX needs further libraries: pip install poseproof[export].") from error
     names = ["image", "crop"] if len(inputs) == 2 else ["keypoints"]
     batch = torch.export.Dim("batch")
     try:
         program = torch.export.export(
             graph, inputs, dynamic_shapes={"inputs": tuple({0: batch} for _ in inputs)}
         )
-        # what it says of other libraries, which are not needed
+        # messages about libraries that are not needed
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         made: Any = torch.onnx.export(
             program, (), dynamo=True, verbose=False, input_names=names, output_names=["joints"]
         )
-    except (torch.onnx.OnnxExporterError, torch._dynamo.exc.TorchDynamoException) as error:
-        raise DataError(
-            f"torch {torch.__version__} does not bring this network to ONNX: take torch 2.13, or "
-            "--format torchscript."
+    # both torch.export's and torch.onnx's errors are
+    except RuntimeError as error:
+        raise UserError(
+            f"torch {torch.__version__} cannot write this network as ONNX: install torch 2.13, or "
+            "choose --format torchscript."
         ) from error
     made.save(path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
     def run(trial: Inputs) -> Tensor:
-        held = dict(zip(names, (each.numpy() for each in trial), strict=True))
-        return torch.from_numpy(np.asarray(session.run(["joints"], held)[0]))
+        feed = dict(zip(names, (each.numpy() for each in trial), strict=True))
+        return torch.from_numpy(np.asarray(session.run(["joints"], feed)[0]))
 
     return run

@@ -1,14 +1,13 @@
-"""Lifters as graphs of tensors: what tracing cannot follow, written so that it can."""
+"""Lifters as graphs of tensors, for export."""
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from lightning_modules import DPCN, PoseLifter
-from lightning_modules.dpcn.consensus import (
-    Consensus,
+from lightning_modules.dpcn.consensus import Consensus
+from lightning_modules.dpcn.consensus_step import (
     disagrees,
     dual_share,
     fit,
@@ -18,32 +17,25 @@ from lightning_modules.dpcn.consensus import (
     step,
     threshold_unit,
 )
-from lightning_modules.dpcn.network import GroupLifters
-from lightning_modules.layers import POSE_UNIT
-from lightning_modules.srnet.recombine import SplitRecombine
 
 
 class Graph(nn.Module):
-    """What a lifter predicts, flip average included, as one module of tensors alone.
+    """A lifter's prediction, flip average included, as one module of tensors alone.
 
-    A lifter of keypoints takes windows (B, T, J, 2); one of images takes these, (B, 3, S, S), and
+    A lifter of keypoints takes windows (B, T, J, 2); one of images takes images (B, 3, S, S) and
     their crops (B, 3).
 
     Args:
-        model: the lifter, with its weights; it is changed so that it can be traced.
-        scripted: of iterations: TorchScript's loop, or one that `torch.export` knows.
+        model: lifter with its weights; its consensus is replaced by one that can be traced.
+        scripted: whether loops are TorchScript's, not ones that `torch.export` knows.
     """
 
     def __init__(self, model: PoseLifter, scripted: bool) -> None:
         super().__init__()
-        for module in model.modules():
-            for plain, traceable in _TRACEABLE.items():
-                if type(module) is plain:
-                    module.__class__ = traceable
         if isinstance(model, DPCN) and model.network is not None:
             model.network.consensus = GraphConsensus(model.network.consensus, scripted)  # type: ignore[assignment]
-        _keep_apart(model)
-        # TorchScript cannot look at a LightningModule: its parts are this module's
+        _copy_shared_buffers(model)
+        # TorchScript cannot look at a LightningModule: its networks become this module's
         for name, module in model.named_children():
             self.add_module(name, module)
         for name, buffer in model.named_buffers(recurse=False):
@@ -56,7 +48,7 @@ class Graph(nn.Module):
 
 
 def predictor(model: PoseLifter) -> Callable[..., Tensor]:
-    """What a graph computes: the lifter's `lift`, for images of what is estimated from them."""
+    """The function that a graph computes: `lift`, of estimates where the lifter takes images."""
     if not model.needs.image_size:
         return model.lift
 
@@ -67,46 +59,14 @@ def predictor(model: PoseLifter) -> Callable[..., Tensor]:
     return from_images
 
 
-def _keep_apart(model: nn.Module) -> None:
+def _copy_shared_buffers(model: nn.Module) -> None:
     """Copy buffers that are one tensor under two names, which TorchScript does not take."""
-    held: set[int] = set()
+    known: set[int] = set()
     for module in model.modules():
         for name, buffer in module.named_buffers(recurse=False, remove_duplicate=False):
-            if id(buffer) in held:
+            if id(buffer) in known:
                 setattr(module, name, buffer.clone())
-            held.add(id(buffer))
-
-
-class _TraceableRecombine(SplitRecombine):
-    """SplitRecombine without parts of shapes, of which TorchScript makes constants."""
-
-    def forward(self, features: Tensor) -> Tensor:
-        context = self.norm(self.context(features))
-        context = context.sigmoid() if self.operator == "multiply" else F.leaky_relu(context)
-        parts = features.split(self.in_widths, dim=-1)
-        contexts = context.split(self.dimensions, dim=1)
-        if features.ndim == 3:
-            contexts = tuple(own.unflatten(1, (self.taps, -1)) for own in contexts)
-        pairs = list(zip(parts, contexts, strict=True))
-        if self.operator == "multiply":
-            return self.products([part * gate for part, gate in pairs])
-        if self.operator == "add":
-            return self.products([part + shift for part, shift in pairs])
-        return self.products([torch.cat(pair, dim=-1) for pair in pairs])
-
-
-class _TraceableLifters(GroupLifters):
-    """GroupLifters without a batch's length, of which TorchScript makes a constant."""
-
-    def forward(self, keypoints: Tensor) -> Tensor:
-        count, size = self.groups.shape
-        own = keypoints[:, self.groups].flatten(2).movedim(1, 0)
-        rows = own if self.parts == count else own.flatten(0, 1)[None]
-        lifted = self.output(self.features(rows)).reshape(count, -1, size, 3)
-        return POSE_UNIT * lifted.movedim(0, 1)
-
-
-_TRACEABLE = {SplitRecombine: _TraceableRecombine, GroupLifters: _TraceableLifters}
+            known.add(id(buffer))
 
 
 class GraphConsensus(nn.Module):

@@ -2,7 +2,7 @@
 
 An operator of PyTorch passes over all poses before the next one begins, so that most time goes to
 the memory. Here as many poses as there are lanes take a whole step, in the processor's caches; when
-a pose is done, the next one takes its lane. The steps are those of `consensus.step`.
+a pose is done, the next one takes its lane. The steps are those of `consensus_step.step`.
 """
 
 import numpy as np
@@ -31,7 +31,7 @@ def merge(
     relaxation: float,
     merged: Array,
 ) -> None:
-    """Repeat `consensus.step`, pose by pose, until a pose is done.
+    """Repeat `consensus_step.step`, pose by pose, until a pose is done.
 
     Args:
         rest: (B, m, 3), what the least squares leave, in each pose's unit.

@@ -198,8 +198,8 @@ class ImageDPCN(DPCN):
 
     def _take_estimator(self, path: Path) -> None:
         try:
-            held = torch.load(path, weights_only=True, map_location="cpu")["state_dict"]
-            own = {key: held[f"estimator.{key}"] for key in self.estimator.state_dict()}
+            weights = torch.load(path, weights_only=True, map_location="cpu")["state_dict"]
+            own = {key: weights[f"estimator.{key}"] for key in self.estimator.state_dict()}
             self.estimator.load_state_dict(own)
         except (OSError, KeyError, RuntimeError, EOFError, ValueError) as error:
             raise MisconfigurationException(

@@ -38,7 +38,7 @@ class GroupLifters(PartBlocks):
         count, size = groups.shape
         parts = 1 if shared else count
         super().__init__(parts, 2 * size, num_blocks, width, dropout, slope)
-        self.parts = parts
+        self.shared = shared
         self.output = PartLinear(parts, width, 3 * size, bias=True)
         self.register_buffer("groups", groups, persistent=False)
         for module in self.modules():
@@ -47,11 +47,14 @@ class GroupLifters(PartBlocks):
 
     def forward(self, keypoints: Tensor) -> Tensor:
         """Lift keypoints (B, J, 2) to the groups' poses (B, n_t, n_g, 3), in metres."""
-        (count, size), batch = self.groups.shape, len(keypoints)
-        own = keypoints[:, self.groups].flatten(2).movedim(1, 0)
-        rows = own.reshape(self.parts, count * batch // self.parts, 2 * size)
-        lifted = self.output(self.features(rows)).view(count, batch, size, 3)
-        return POSE_UNIT * lifted.movedim(0, 1)
+        count, size = self.groups.shape
+        rows = keypoints[:, self.groups].flatten(2).movedim(1, 0)
+        if self.shared:
+            shared_rows = rows.flatten(0, 1)[None]
+            lifted = self.output(self.features(shared_rows))[0].unflatten(0, (count, -1))
+        else:
+            lifted = self.output(self.features(rows))
+        return POSE_UNIT * lifted.unflatten(2, (size, 3)).movedim(0, 1)
 
     def targets(self, joints: Tensor) -> Tensor:
         """The groups' true poses (B, n_t, n_g, 3) about their own centres, from (B, J, 3)."""

@@ -142,9 +142,9 @@ class SelfSup(LiftOnly):
     def measure(self, datamodule: Any) -> None:  # noqa: ANN401
         """Take from the prior what LiftOnly does, and its mean 2D pose in a crop."""
         super().measure(datamodule)
-        frames, held = datamodule.frames["prior"], datamodule.sequences
-        keypoints = torch.from_numpy(held.keypoints[frames, :, :2])
-        crops = torch.from_numpy(held.images.crops[frames])
+        frames, sequences = datamodule.frames["prior"], datamodule.sequences
+        keypoints = torch.from_numpy(sequences.keypoints[frames, :, :2])
+        crops = torch.from_numpy(sequences.images.crops[frames])
         self.points.copy_(screen_to_crop(keypoints, crops).mean(0))
 
     def batch_loss(self, batch: Batch) -> Tensor:

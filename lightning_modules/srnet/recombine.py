@@ -98,10 +98,9 @@ class SplitRecombine(GroupedLinear):
         context = context.sigmoid() if self.operator == "multiply" else F.leaky_relu(context)
         parts = features.split(self.in_widths, dim=-1)
         contexts = context.split(self.dimensions, dim=1)
-        pairs = [
-            (part, own.view(*part.shape[:-1], own.shape[1] // self.taps))
-            for part, own in zip(parts, contexts, strict=True)
-        ]
+        if features.ndim == 3:
+            contexts = tuple(own.unflatten(1, (self.taps, -1)) for own in contexts)
+        pairs = list(zip(parts, contexts, strict=True))
         if self.operator == "multiply":
             return self.products([part * gate for part, gate in pairs])
         if self.operator == "add":

@@ -7,16 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightning_modules.dpcn.consensus import (
-    Consensus,
-    check_connected,
-    compiled,
-    fit,
-    least_squares,
-    start,
-    step,
-    threshold_unit,
-)
+from lightning_modules.dpcn.consensus import Consensus, check_connected, compiled
+from lightning_modules.dpcn.consensus_step import fit, least_squares, start, step, threshold_unit
 from lightning_modules.dpcn.joint_groups import sample_groups
 
 
