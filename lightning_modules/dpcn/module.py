@@ -35,8 +35,9 @@ class DPCN(PoseLifter):
         similarity_weight: lambda, weight of the joints' similarity when groups are drawn (Eq. 2); 0
             draws them at random.
         min_groups: m_g, number of groups that every joint is in at least.
-        scaling: scale of the similarity (Eq. 1): mean, sum, millimetres or unit; see
-            `dpcn.joint_groups.similarity`.
+        scaling: scale of the joints' squared distances (Eq. 1): mean, that over the frames in
+            square metres; sum, as printed in the paper; millimetres, the mean in square
+            millimetres; unit, the mean for poses that are scaled to norm 1.
         group_seed: seed of the draw of the groups.
         aggregation: reading of L_aggre (Eq. 12), whose X the paper leaves open: consensus, the
             groups' distance from their least-squares pose; truth, that from the true pose, which is
