@@ -1,19 +1,23 @@
 """The process that runs are made in: its memory, what it prints, and how it ends on a mistake."""
 
 import ctypes
+import inspect
 import logging
 import os
 import pickle
+import re
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import torch
 from jsonargparse import ArgumentError
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
+from experiments.config.schema import choice
 from poseproof.errors import UserError
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
@@ -84,6 +88,13 @@ def leave_out_harmless_warnings() -> None:
         warnings.filterwarnings("ignore", message)
 
 
+# as jsonargparse puts it
+_UNKNOWN_OPTION = re.compile(r"class_path '([\w.]+)': .*?Option '(\w+)' is not accepted")
+_WRONG_VALUE = re.compile(
+    r"class_path '([\w.]+)': Parser key \"(\w+)\": Expected a <class '(\w+)'>\. Got value: (.*)"
+)
+
+
 @contextmanager
 def one_sentence_for_mistakes() -> Iterator[None]:
     """End the process with one sentence and exit code 2 where the user has made a mistake."""
@@ -111,4 +122,24 @@ def _without_search(message: str) -> str:
     """The lines of a message that name the mistake, without jsonargparse's way to it."""
     search = ("Does not validate", "Subtypes:", "Errors:", "Given value", "Expected a <class 'None")
     lines = (line.strip(" -") for line in message.splitlines())
-    return " ".join(line for line in lines if not line.startswith(search))
+    text = " ".join(line for line in lines if not line.startswith(search))
+    if unknown := _UNKNOWN_OPTION.search(text):
+        path, option = unknown.groups()
+        return f"{path} has no option {option!r}; {choice(option, _options(path))}"
+    if wrong := _WRONG_VALUE.search(text):
+        path, option, kind, value = wrong.groups()
+        return f"{path}: the option {option!r} is of type {kind}, not {value!r}."
+    return text
+
+
+def _options(path: str) -> list[str]:
+    """The names of a class's options, with those of the classes that it inherits from."""
+    module, _, name = path.rpartition(".")
+    options: list[str] = []
+    for base in getattr(import_module(module), name).__mro__:
+        if "__init__" in vars(base):
+            parameters = list(inspect.signature(base.__init__).parameters.values())[1:]
+            options += [each.name for each in parameters if each.kind is not each.VAR_KEYWORD]
+            if all(each.kind is not each.VAR_KEYWORD for each in parameters):
+                break
+    return options

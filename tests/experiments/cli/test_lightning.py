@@ -296,3 +296,24 @@ def test_bfloat16_weights_do_not_touch_targets_or_sums(tiny_motion, tmp_path):
     )
     assert half["test/mpjpe"] == pytest.approx(full["test/mpjpe"], rel=0.01)
     assert half["test/mpjpe"] != full["test/mpjpe"]
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ("--model.init_args.widht=8", "FCBaseline has no option 'widht'; did you mean width?"),
+        # of the class that it inherits from
+        (
+            "--model.init_args.lrdecay=1",
+            "FCBaseline has no option 'lrdecay'; did you mean lr_decay?",
+        ),
+        ("--data.init_args.flp=true", "SubjectProtocol has no option 'flp'; did you mean flip?"),
+        (
+            "--model.init_args.width=wide",
+            "FCBaseline: the option 'width' is of type int, not 'wide'.",
+        ),
+    ],
+)
+def test_a_wrong_option_is_refused_with_the_nearest_name(capsys, option, sentence):
+    args = ["fit", *configs("methods/fc_baseline", "sources/synthetic"), option]
+    assert refused(capsys, args).endswith(sentence)
