@@ -1,1 +1,1 @@
-"""What `make bench` measures: ratios of one run, never times."""
+"""The measurements of `make bench`: ratios of times within one run, never times."""

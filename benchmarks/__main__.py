@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--ref DIR]`: how many times ours the other way takes."""
+"""`python -m benchmarks [--ref DIR]`: the time of other implementations, divided by ours."""
 
 import argparse
 from pathlib import Path

@@ -18,7 +18,7 @@ STRIDE = 5
 
 
 def figures(sequences: PoseSequences) -> dict[str, Numbers]:
-    """What is compared: name -> numbers, over one camera's frames but for 2D and rarity."""
+    """The compared numbers by name, over one camera's frames but for 2D and rarity."""
     first = sequences.segments[0].camera.id
     chosen = [s for s in sequences.segments if s.camera.id == first]
     poses = np.concatenate([sequences.joints[s.start : s.stop] for s in chosen])

@@ -37,7 +37,7 @@ def measure() -> Iterator[Ratio]:
 
 
 def group_poses(sequences: PoseSequences, groups: Tensor, poses: int) -> Tensor:
-    """Poses (B, n_t, n_g, 3) about their centres of frames drawn, with noise and outliers."""
+    """Poses (B, n_t, n_g, 3) of random frames about their centres, with noise and outliers."""
     generator = torch.Generator().manual_seed(0)
     frames = torch.randint(len(sequences), (poses,), generator=generator)
     own = torch.from_numpy(sequences.joints)[frames][:, groups]
@@ -48,7 +48,7 @@ def group_poses(sequences: PoseSequences, groups: Tensor, poses: int) -> Tensor:
 
 
 def _consensus(sequences: PoseSequences, groups: Tensor) -> Iterator[Ratio]:
-    """A batch at once, against poses by themselves, whose time is taken that often."""
+    """Time of a batch at once, against single poses, whose time is multiplied by their number."""
     poses = group_poses(sequences, groups, networks.BATCH)
     num_joints = sequences.joints.shape[1]
     ours = Consensus(groups, num_joints)

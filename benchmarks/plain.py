@@ -1,4 +1,4 @@
-"""The plain way to write what the suite writes for speed."""
+"""Plain implementations of layers that the suite writes for speed."""
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +44,7 @@ class PlainSplitRecombine(nn.Module):
 
 
 def plain_copy(network: ResidualNetwork) -> ResidualNetwork:
-    """Put the plain layer with the same weights in place of every one of a network (in place)."""
+    """Replace every layer of a network by the plain one with the same weights, in place."""
     for layer in [network.input, *(half for block in network.blocks for half in block)]:
         layer[0] = PlainSplitRecombine(layer[0])
     network.output = PlainSplitRecombine(network.output)  # type: ignore[arg-type]

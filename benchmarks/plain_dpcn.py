@@ -1,4 +1,4 @@
-"""DPCN's parts as one would write them: a loop over groups, and Eq. 8 for a convex solver."""
+"""Plain implementations for DPCN: a loop over groups, and Eq. 8 for a convex solver."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""RIE's network as one would write it: convolutions, explicit stacks, a loop over body parts."""
+"""A plain implementation of RIE's network: convolutions, stacks, a loop over body parts."""
 
 import torch
 from torch import Tensor, nn

@@ -11,7 +11,7 @@ _LEAST = 0.1
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times ours the other way takes: median, least and most over the pairs."""
+    """The other implementation's time divided by ours: median, least and most over the pairs."""
 
     what: str
     against: str
@@ -36,7 +36,7 @@ def compare(
     pairs: int = 9,
     scale: float = 1.0,
 ) -> Ratio:
-    """Time two ways in turn, after two calls of each that do not count.
+    """Time two implementations in turn, after two calls of each that do not count.
 
     Short work is called several times a timing, by the second call's time.
 
