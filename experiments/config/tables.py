@@ -22,6 +22,8 @@ from poseproof.errors import UserError
 
 FOLDER = Path(__file__).parents[1] / "tables"
 CONFIGS = Path(__file__).parents[1] / "configs"
+# presets that users choose and tables may give other configs; smoke is a cut of quick
+PRESETS = ("quick", "paper")
 # a figure of the training itself, which no test measures
 TRAINING = "training"
 # fields of a row that a table may give once for all of its rows
@@ -48,10 +50,17 @@ def _config(axis: str, name: str, info: ValidationInfo) -> str:
     return name
 
 
+def _preset(name: str) -> str:
+    if name not in PRESETS:
+        raise ValueError(f"there is no preset {name!r}; {choice(name, PRESETS)}")
+    return name
+
+
 MethodConfig = Annotated[str, AfterValidator(partial(_config, "methods"))]
 ProtocolConfig = Annotated[str, AfterValidator(partial(_config, "protocols"))]
 PresetConfig = Annotated[str, AfterValidator(partial(_config, "presets"))]
 SourceConfig = Annotated[str, AfterValidator(partial(_config, "sources"))]
+PresetName = Annotated[str, AfterValidator(_preset)]
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 
 
@@ -90,10 +99,10 @@ class Row(Schema):
     """
 
     method: MethodConfig
-    presets: Mapping[str, PresetConfig] = {}
-    sources: Mapping[str, SourceConfig] = {}
+    presets: Mapping[PresetName, PresetConfig] = {}
+    sources: Mapping[SourceConfig, SourceConfig] = {}
     epochs: Annotated[float, Field(gt=0)] = 1.0
-    data: str | None = None
+    data: SourceConfig | None = None
     source: Mapping[str, str] = {}
     train: Training = Training()
     seeded: Names = ()

@@ -20,7 +20,7 @@ class Mirror:
     What an earlier process, or another agent, has left there is sent too.
 
     Args:
-        run: of a table.
+        run: run of a table.
         to: the W&B run.
     """
 
@@ -43,7 +43,7 @@ class Mirror:
         sample frames to turn, and the table's page.
 
         Args:
-            skeleton: of the frames.
+            skeleton: joint layout of the frames.
             page: the table's `index.html`, which may not be there.
         """
         import wandb
@@ -53,9 +53,9 @@ class Mirror:
         for test, figures in run.metrics.items():
             self.to.summary.update({f"{test}/{name}": value for name, value in figures.items()})
         test, rows = predictions([run], skeleton)
-        for row, held in rows.items():
+        for row, shown in rows.items():
             title = f"{row}, seed {run.seed}"
-            pages["samples"] = viewer_page(held.samples, title, f"Frames of the {test}.")
+            pages["samples"] = viewer_page(shown.samples, title, f"Frames of the {test}.")
         for name, column in run.table.columns.items():
             if run.serves(column):
                 self.to.summary[f"{run.table.name}/{name}"] = run.figures(column).get(column.metric)
@@ -66,9 +66,9 @@ class Mirror:
 
 
 def epochs(folder: Path) -> list[dict[str, float]]:
-    """What the CSV logs in a run's folder say of every epoch of training, stage after stage.
+    """The figures of every epoch of training in a run's CSV logs, stage after stage.
 
-    An epoch that was logged, and again after the run was stopped and went on, is told once.
+    An epoch that was logged twice, because the run was stopped and continued, counts once.
     """
     rows: dict[tuple[str, int], dict[str, float]] = {}
     for path in folder.rglob("metrics.csv"):
@@ -81,6 +81,6 @@ def epochs(folder: Path) -> list[dict[str, float]]:
             seen = {k: float(v) for k, v in row.items() if k.startswith("train/") and v}
             if seen:
                 epoch = int(row["epoch"])
-                held = {stage + name: value for name, value in seen.items()}
-                rows[place, epoch] = {"epoch": epoch, **held}
+                named_by_stage = {stage + name: value for name, value in seen.items()}
+                rows[place, epoch] = {"epoch": epoch, **named_by_stage}
     return [rows[key] for key in sorted(rows)]

@@ -86,6 +86,13 @@ def test_a_config_of_ones_own_names_the_same_run_wherever_it_lies(own, tmp_path)
         ("FC: {}", "FC:", "row 'FC': nothing is given where a mapping of names to values is"),
         ("FC: {}", "1: {}", "the name 1 is not text in YAML: put it in quotes."),
         ("FC: {}", "FC: {epochs: 0}", "epochs: 0 is given where a number above 0.0 is needed."),
+        (
+            "quick: configs",
+            "quik: configs",
+            "presets: there is no preset 'quik'; did",
+        ),
+        ("FC: {}", "FC: {data: h36}", "row 'FC', data: there is no config 'h36' in sources; did"),
+        ("FC: {}", "FC: {sources: {npzz: npz}}", "sources: there is no config 'npzz' in sources"),
         ("rows:", "rows: {}\nlines:", "mine.yaml: 'lines' means nothing here"),
         (
             "metric: mpjpe}\n  rare",
