@@ -30,15 +30,15 @@ class PoseLifter(LightningModule):
     other.
 
     Args:
-        skeleton: name of the joint layout.
-        receptive_field: T, frames a window.
-        causal: a window ends at its frame instead of being centred on it, for use as frames come.
+        skeleton: name of the joint layout, such as h36m17.
+        receptive_field: T, number of frames in a window.
+        causal: whether a window ends at its frame instead of being centred on it.
         lr: learning rate of Adam (AMSGrad).
-        weight_decay: of AdamW, which is Adam where it is 0.
+        weight_decay: weight decay of AdamW, which is Adam where it is 0.
         lr_decay: factor on the learning rate after every epoch.
-        bn_momentum_end: batch normalisation's momentum falls exponentially from 0.1 towards this
+        bn_momentum_end: end of batch normalisation's momentum, which falls exponentially from 0.1
             over the epochs; 0.1 keeps it.
-        flip_test: predict every window's mirror image too, and average.
+        flip_test: whether to predict every window's mirror image too, and average both.
     """
 
     network: Any

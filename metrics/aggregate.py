@@ -94,7 +94,7 @@ class PoseError(ExactMetric):
         average: "frame": every pose counts alike. "action": the unweighted mean of the actions'
             means, over those that have a pose, which is the average of the field's tables.
             "none": (num_actions,), NaN where an action has no pose.
-        kwargs: of torchmetrics' Metric.
+        kwargs: arguments of torchmetrics' Metric.
     """
 
     is_differentiable = True
@@ -154,7 +154,7 @@ class JointMean(ExactMetric):
         num_joints: J.
         labels: names of the joints: one mean a joint, (J,), NaN where a joint has no weight; one
             mean of all joints where there are none.
-        kwargs: of torchmetrics' Metric.
+        kwargs: arguments of torchmetrics' Metric.
     """
 
     is_differentiable = True
@@ -194,7 +194,7 @@ class Spread(ExactMetric):
     The state is float64 sums, added up over ranks once, when `compute` is called.
 
     Args:
-        kwargs: of torchmetrics' Metric.
+        kwargs: arguments of torchmetrics' Metric.
 
     Example:
         >>> import torch

@@ -129,7 +129,7 @@ def pck(
         preds: (B, J, 3) predicted joints.
         target: (B, J, 3) true joints, same unit and frame.
         threshold: in the unit of the input; 150 mm in MPI-INF-3DHP (Mehta et al., 3DV 2017).
-        joints: those that count, all when not given.
+        joints: joints that count, all when not given.
 
     Returns:
         (B,) float64, 0 to 100.
@@ -155,7 +155,7 @@ def auc(
         preds: (B, J, 3) predicted joints.
         target: (B, J, 3) true joints, same unit and frame.
         thresholds: in the unit of the input.
-        joints: those that count, all when not given.
+        joints: joints that count, all when not given.
 
     Returns:
         (B,) float64, 0 to 100.

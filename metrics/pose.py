@@ -95,11 +95,11 @@ class PCK(PoseError):
     joint that counts makes the score NaN.
 
     Args:
-        threshold: mm.
-        joints: those that count, all when not given: `OFFICIAL_14` of Human3.6M-17 are those of
+        threshold: limit of the joints' errors, mm.
+        joints: joints that count, all when not given: `OFFICIAL_14` of Human3.6M-17 are those of
             the official evaluator, `ALL_17` those of the released codes.
-        root: the joint that predicted and true poses are each taken relative to, if any.
-        kwargs: of PoseError.
+        root: joint that predicted and true poses are each taken relative to, if any.
+        kwargs: arguments of PoseError.
 
     Example:
         >>> import torch
@@ -140,10 +140,10 @@ class AUC(PoseError):
     below 0.
 
     Args:
-        thresholds: mm.
-        joints: as in PCK.
-        root: as in PCK.
-        kwargs: of PoseError.
+        thresholds: limits of the joints' errors, mm.
+        joints: joints that count, all when not given.
+        root: joint that predicted and true poses are each taken relative to, if any.
+        kwargs: arguments of PoseError.
 
     Raises:
         ValueError: there are no thresholds.
@@ -191,7 +191,7 @@ class MPJVE(ExactMetric):
     Poses that are not finite make the figure NaN, never better.
 
     Args:
-        kwargs: of torchmetrics' Metric.
+        kwargs: arguments of torchmetrics' Metric.
 
     Example:
         >>> import torch

@@ -30,7 +30,7 @@ class IndexBatches(DistributedSampler[Any]):
         pairs: (N, 2) int64, frame number and whether it is flipped.
         batch_size: rows a batch on each rank.
         shuffle: a new order every epoch.
-        seed: of the order.
+        seed: seed of the order.
     """
 
     def __init__(self, pairs: Tensor, batch_size: int, shuffle: bool, seed: int = 0) -> None:
@@ -70,9 +70,9 @@ class ReferencedBatches(IndexBatches):
     The only frame of a sequence is its own reference.
 
     Args:
-        pairs: as in IndexBatches.
+        pairs: (N, 2) int64, frame number and whether it is flipped.
         batch_size: rows a batch on each rank, references not counted.
-        seed: of the order, and of the references.
+        seed: seed of the order and of the references.
         sequences: the data.
     """
 

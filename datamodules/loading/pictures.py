@@ -31,11 +31,11 @@ class ImageFiles:
 
     Args:
         root: folder that the paths start from.
-        paths: of every frame's image.
-        widths: (F,) of the images, pixels; a file of another width is refused.
-        heights: (F,) of the images, pixels, by which keypoints were normalised.
-        crops: (F, 3) as in `Images`.
-        bytes: (F,) the files' sizes, by which changed files are told.
+        paths: path of every frame's image below `root`.
+        widths: (F,) widths of the images, pixels; a file of another width is refused.
+        heights: (F,) heights of the images, pixels, by which keypoints were normalised.
+        crops: (F, 3) centre x, y and side, in the units of the keypoints.
+        bytes: (F,) sizes of the files, by which a changed file is recognised.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class ImageFiles:
         image = read_jpeg(self.root / self.paths[frame])
         width, height = int(self.widths[frame]), int(self.heights[frame])
         if image.shape[1] != width or abs(image.shape[0] - height) > 2:
-            # Human3.6M's videos are two lines higher or lower than some of its cameras are said to
+            # Human3.6M's videos are two lines higher or lower than its calibration says
             raise DataError(
                 f"{self.root / self.paths[frame]} is {image.shape[1]} x {image.shape[0]} pixels, "
                 f"but {width} x {height} are needed: extract the images at their own size."
@@ -98,8 +98,8 @@ def cut(image: UInt8, x: float, y: float, side: float, size: int) -> UInt8:
         image: the picture.
         x: the square's centre, pixels from the image's left edge.
         y: the square's centre, pixels from the image's upper edge.
-        side: of the square, pixels.
-        size: of the crop, pixels.
+        side: side of the square, pixels.
+        size: side of the crop, pixels.
     """
     samples = min(ceil(side / size), _MOST_SAMPLES)
     step = side / (size * samples)
@@ -137,10 +137,10 @@ def image_loader(
     What cannot be read comes as a DataError in a batch's place, for `split_images` to raise.
 
     Args:
-        batches: of (B, 2) int64, frame number and whether it is flipped.
-        images: what reads the crops.
-        size: of the crops, pixels.
-        workers: processes that read; a batch is one worker's. 0 reads in this process.
+        batches: index batches (B, 2) int64: frame number and whether it is flipped.
+        images: reader of the crops.
+        size: side of the crops, pixels.
+        workers: number of processes that read; a batch is one worker's. 0 reads in this process.
     """
     return DataLoader(
         _Crops(images, size),

@@ -35,7 +35,7 @@ class PoseWindows:
 
     A window is centred on its frame, or ends at it when causal; past the ends of a sequence its
     first or last frame is repeated, and it never reaches into another sequence. The 2D sequences
-    are held padded, plain and mirrored, so that a window is one block of memory.
+    are stored padded, plain and mirrored, so that a window is one block of memory.
 
     Args:
         sequences: the data.
@@ -115,8 +115,8 @@ class PoseWindows:
 def _plain_and_mirrored(sequences: PoseSequences, before: int, after: int) -> Tensor:
     """All padded sequences on end, as they are and mirrored: (2, P, J, 2)."""
     frames = np.concatenate([padded(s, before, after) for s in sequences.segments])
-    held = np.empty((2, len(frames), len(sequences.skeleton.joints), 2), np.float32)
-    np.take(sequences.keypoints[..., :2], frames, axis=0, out=held[0], mode="clip")
-    np.take(held[0], sequences.skeleton.mirror, axis=1, out=held[1], mode="clip")
-    held[1, ..., 0] *= -1
-    return torch.from_numpy(held)
+    both = np.empty((2, len(frames), len(sequences.skeleton.joints), 2), np.float32)
+    np.take(sequences.keypoints[..., :2], frames, axis=0, out=both[0], mode="clip")
+    np.take(both[0], sequences.skeleton.mirror, axis=1, out=both[1], mode="clip")
+    both[1, ..., 0] *= -1
+    return torch.from_numpy(both)

@@ -1,4 +1,4 @@
-"""Protocols: which frames train a method, and which ones it is judged on."""
+"""Protocols: which frames train a method, and which ones test it."""
 
 from datamodules.protocols.cross_action import CrossActionProtocol
 from datamodules.protocols.cross_dataset import CrossDatasetProtocol

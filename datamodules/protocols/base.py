@@ -38,7 +38,7 @@ class PoseDataModule(LightningDataModule):
     batch. What the run's model needs of the data is in `needs`.
 
     Args:
-        source: what reads the data; generated motion, SyntheticMocap, when none is given.
+        source: reader of the data; generated motion, SyntheticMocap, when none is given.
         batch_size: number of frames in a training step on each rank.
         eval_batch_size: number of frames in an evaluation step on each rank.
         flip: also train on every frame's mirror image.
@@ -219,8 +219,8 @@ def check_truth(sequences: PoseSequences, needs: DataNeeds) -> None:
         )
     if needs.trains_on_joints and not sequences.has_joints:
         raise DataError(
-            f"{sequences.title} has 2D keypoints alone, from which no lifting to 3D is learned or "
-            "judged: take other data, or train a 2D estimator on these."
+            f"{sequences.title} has 2D keypoints alone: no lifting to 3D is trained or tested on "
+            "them. Take other data, or train a 2D estimator on these."
         )
 
 

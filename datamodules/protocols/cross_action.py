@@ -19,11 +19,11 @@ class CrossActionProtocol(SubjectProtocol):
     it trained on included. Its figures flatter, and are there to be compared with the paper's.
 
     Args:
-        source: as in SubjectProtocol.
-        train_action: its exact name; all takes of it are trained on.
+        source: reader of the data; generated motion, SyntheticMocap, when none is given.
+        train_action: exact name of the action to train on, in all of its takes.
         variant: "clean", or "released" for what the released code does.
-        kwargs: of SubjectProtocol. A subject that is held out for validation is so with all
-            actions, as the test subjects are. The released variant takes no subjects.
+        kwargs: arguments of SubjectProtocol. A subject that is held out for validation is so with
+            all actions, as the test subjects are. The released variant takes no subjects.
 
     Raises:
         ValueError: an unknown variant, or subjects for the released one.

@@ -15,8 +15,8 @@ _UNNAMED = "unnamed"
 class CrossDatasetProtocol(SubjectProtocol):
     """Train on the training subjects of one data set, test on the test subjects of another.
 
-    SRNet trains on Human3.6M and tests on MPI-INF-3DHP. Of the test data those frames are judged
-    that may be; where they name scenes, errors are also reported by scene.
+    SRNet trains on Human3.6M and tests on MPI-INF-3DHP. Of the test data the valid
+    frames are tested; where they name scenes, errors are also reported by scene.
 
     Nothing is corrected for the change. Keypoints stay in [-1, 1] by each image's own width, so
     that another lens shows a person in another size: focal length by image width is 1.15 in
@@ -27,11 +27,11 @@ class CrossDatasetProtocol(SubjectProtocol):
     an error over all joints all the same.
 
     Args:
-        source: what reads the data to train on; generated motion when none is given.
-        test_source: what reads the data to test on, of the same skeleton.
+        source: reader of the data to train on; generated motion when none is given.
+        test_source: reader of the data to test on, of the same skeleton.
         test_subjects: subjects of the test data, by their names there; those of its own split when
             not given. "all" suits data that are to be tested on as a whole.
-        kwargs: of SubjectProtocol; its subjects are of the data to train on.
+        kwargs: arguments of SubjectProtocol; its subjects are of the data to train on.
 
     Raises:
         ValueError: no data to test on, or those that are trained on.
@@ -84,9 +84,9 @@ class CrossDatasetProtocol(SubjectProtocol):
 
     def _scenes(self) -> dict[str, str]:
         """Test subject -> scene, in their order; none where none is named."""
-        held, test = self.sequences.scenes, self.splits()["test"]
-        named = any(subject in held for subject in test)
-        return {subject: held.get(subject, _UNNAMED) for subject in test} if named else {}
+        scenes, test = self.sequences.scenes, self.splits()["test"]
+        named = any(subject in scenes for subject in test)
+        return {subject: scenes.get(subject, _UNNAMED) for subject in test} if named else {}
 
 
 class _Joined(Source):

@@ -19,17 +19,17 @@ class GlobalShiftProtocol(SubjectProtocol):
     """The Subject Protocol, every test window moved across the image (RIE, Fig. 6, Eq. 7).
 
     Only frames whose whole window stays inside the image, x and y in (-1, 1), under every shift
-    up to the bound are tested: all shifts are judged on the same frames. A test batch also holds
+    up to the bound are tested: all shifts are tested on the same frames. A test batch also holds
     the windows as they were, `unshifted` (B, T, J, 2). The paper draws offsets below 0.2, of a
     magnitude below 0.283, though its Fig. 6 goes to 0.375.
 
     Args:
-        source: as in SubjectProtocol.
+        source: reader of the data; generated motion, SyntheticMocap, when none is given.
         shift: (dx, dy), in units of half the image width.
         bound: how far a shift may go in x and in y.
         central: train on those frames alone whose root stands in the central share of all training
             frames' roots, across the image and up and down; 1 takes all.
-        kwargs: of SubjectProtocol.
+        kwargs: arguments of SubjectProtocol.
 
     Raises:
         DataError: the shift goes beyond the bound, or no share is left to train on.

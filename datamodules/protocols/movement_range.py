@@ -29,8 +29,8 @@ class MovementRangeProtocol(SubjectProtocol):
         span, causal = self.needs.receptive_field, self.needs.causal
         subjects = self.splits()["test"]
         ranges = movement_ranges(self.sequences, subjects, span, causal)
-        judged = np.isin(self.sequences.frames_of(subjects), frames["test"])
-        self.tenth_of_frame = tenths(len(self.sequences), frames["test"], ranges[judged])
+        tested = np.isin(self.sequences.frames_of(subjects), frames["test"])
+        self.tenth_of_frame = tenths(len(self.sequences), frames["test"], ranges[tested])
         return frames
 
     def labels(self) -> dict[str, Frames]:

@@ -1,4 +1,4 @@
-"""RarePoseProtocol: the Subject Protocol, judged on rare poses alone."""
+"""RarePoseProtocol: the Subject Protocol, tested on rare poses alone."""
 
 from functools import lru_cache
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from datamodules.sources.source import Source
 
 
 class RarePoseProtocol(SubjectProtocol):
-    """The Subject Protocol, judged on the rarest of its test poses alone (SRNet, Sec. 4.2).
+    """The Subject Protocol, tested on the rarest of its test poses alone (SRNet, Sec. 4.2).
 
     A pose is rare when its occurrence (Eq. 10) in a reference set is low. The paper leaves the
     kernel's width and the reference set open, and the released code computes another kernel, so
@@ -23,14 +23,14 @@ class RarePoseProtocol(SubjectProtocol):
     posture seen from the side of fewer cameras is rarer.
 
     Args:
-        source: as in SubjectProtocol.
-        rarest: percentage of the test poses to judge on; 100 judges all, by rareness.
-        sigma: of the kernel, metres; the released code has 0.5 in one file and 0.2 in another.
-        kernel: "gaussian" is Eq. 9, "laplacian" what the released code computes.
-        reference: the poses to count against: those of the "test" subjects, as the paper's text
+        source: reader of the data; generated motion, SyntheticMocap, when none is given.
+        rarest: percentage of the test poses that are tested, the rarest; 100 tests all.
+        sigma: width of the kernel, metres; the released code has 0.5 in one file, 0.2 in another.
+        kernel: form of the kernel: "gaussian" is Eq. 9, "laplacian" the released code's.
+        reference: poses to count against: those of the "test" subjects, as the paper's text
             says, or of the "train" subjects, as the released code does.
-        reference_stride: take every so many frames of the reference set; 10 in the released code.
-        kwargs: of SubjectProtocol.
+        reference_stride: stride over the frames of the reference set; 10 in the released code.
+        kwargs: arguments of SubjectProtocol.
     """
 
     def __init__(

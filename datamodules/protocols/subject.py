@@ -16,11 +16,11 @@ class SubjectProtocol(PoseDataModule):
     epoch, or chosen on a training subject that is held out.
 
     Args:
-        source: what reads the data; generated motion when none is given.
-        train_subjects: those of the data set's own split when not given.
-        test_subjects: those of the data set's own split when not given.
+        source: reader of the data; generated motion, SyntheticMocap, when none is given.
+        train_subjects: subjects to train on; those of the data set's own split when not given.
+        test_subjects: subjects to test on; those of the data set's own split when not given.
         val_subject: a training subject to hold out for validation; the papers hold none out.
-        kwargs: of PoseDataModule.
+        kwargs: arguments of PoseDataModule.
     """
 
     def __init__(

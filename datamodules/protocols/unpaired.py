@@ -25,10 +25,10 @@ class UnpairedProtocol(SubjectProtocol):
     same rule as the images, so that nothing but the pose tells prior and images apart.
 
     Args:
-        source: as in SubjectProtocol.
+        source: reader of the data; generated motion, SyntheticMocap, when none is given.
         prior_subjects: training subjects for the prior; every second one when not given. The
             paper's supplement does not name them; KeypointGAN takes halves of the same people.
-        kwargs: of SubjectProtocol.
+        kwargs: arguments of SubjectProtocol.
     """
 
     def __init__(

@@ -29,7 +29,7 @@ class Predictions:
     samples: list[Scene]
 
     @property
-    def said(self) -> str:
+    def in_words(self) -> str:
         """The errors of the first sample of each kind, in words."""
         first: dict[str, float | None] = {}
         for scene in self.samples:
@@ -71,8 +71,8 @@ def predictions(runs: Sequence[Run], skeleton: Skeleton) -> tuple[str, dict[str,
     """Gather what the runs' tests have left.
 
     Args:
-        runs: of one table, done or not.
-        skeleton: of the data.
+        runs: runs of one table, done or not.
+        skeleton: joint layout of the data.
 
     Returns:
         The first of the table's tests that predicts poses, in words, and row -> predictions under
@@ -83,23 +83,24 @@ def predictions(runs: Sequence[Run], skeleton: Skeleton) -> tuple[str, dict[str,
         table = done[0].table
         rows = {row: _frames(done, row, measurement) for row in table.rows}
         if any(rows.values()):
-            found = {row: _of(held, skeleton) for row, held in rows.items() if held}
+            found = {row: _of(each, skeleton) for row, each in rows.items() if each}
             for row, each in found.items():
                 each.samples.extend(_rarest(table, done, row, skeleton))
-            return _said(measurement), found
+            return _in_words(measurement), found
     return "", {}
 
 
 def _frames(runs: Sequence[Run], row: str, measurement: Measurement) -> list[Frames]:
     """One a seed."""
     serving = (run for run in runs if run.row == row and run.serves(measurement))
-    return [held for run in serving if (held := run.frames(run.test(measurement)))]
+    each = (run.frames(run.test(measurement)) for run in serving)
+    return [frames for frames in each if frames]
 
 
 def _of(frames: Sequence[Frames], skeleton: Skeleton) -> Predictions:
-    joints = np.mean([held.joints for held in frames], axis=0)
+    joints = np.mean([each.joints for each in frames], axis=0)
     names = [name.replace("_", " ") for name in skeleton.joints]
-    by_action = [_by_action(held) for held in frames]
+    by_action = [_by_action(each) for each in frames]
     return Predictions(
         joints=dict(zip(names, joints.tolist(), strict=True)),
         actions={name: float(np.mean([of[name] for of in by_action])) for name in by_action[0]},
@@ -115,9 +116,9 @@ def _by_action(frames: Frames) -> dict[str, float]:
 
 def _rarest(table: Table, runs: Sequence[Run], row: str, skeleton: Skeleton) -> list[Scene]:
     for measurement in table.measurements:
-        for held in _frames(runs, row, measurement)[:1]:
-            if held.samples and "rarest" in held.samples.kinds:
-                return list(_scenes(held.samples, skeleton, ("rarest",)))
+        for frames in _frames(runs, row, measurement)[:1]:
+            if frames.samples and "rarest" in frames.samples.kinds:
+                return list(_scenes(frames.samples, skeleton, ("rarest",)))
     return []
 
 
@@ -141,6 +142,6 @@ def _picture(pictures: NDArray[np.uint8], number: int) -> NDArray[np.uint8] | No
     return pictures[number] if len(pictures) else None
 
 
-def _said(test: Measurement) -> str:
+def _in_words(test: Measurement) -> str:
     options = (f", {name.replace('_', ' ')} {value}" for name, value in test.set.items())
     return f"{test.protocol.replace('_', ' ')} protocol{''.join(options)}"

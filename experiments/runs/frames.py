@@ -88,8 +88,8 @@ class Frames:
     @classmethod
     def load(cls, path: Path) -> "Frames":
         """Read what `save` wrote."""
-        with np.load(path, allow_pickle=False) as held:
-            arrays = {name: held[name] for name in held.files}
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
         under = {
             folder: {
                 name.removeprefix(f"{folder}/"): each
