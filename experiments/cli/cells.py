@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from datamodules import DataError
 from experiments.config.setting import Setting
 from experiments.config.tables import load_table
 from experiments.runs.plan import planned
 from experiments.runs.run import Run
+from poseproof.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -35,20 +35,20 @@ class Cell:
         """The cell that `str` gives a name to; a row's own name may hold slashes.
 
         Raises:
-            DataError: it is no such name.
+            UserError: it is no such name.
         """
         try:
             table, rest = name.split("/", 1)
             row, seed, folder = rest.rsplit("/", 2)
             return cls(table, row, int(seed), folder)
         except ValueError as error:
-            raise DataError(f"{name!r} names no cell: it is table/row/seed/folder.") from error
+            raise UserError(f"{name!r} names no cell: it is table/row/seed/folder.") from error
 
     def find(self, setting: Setting, results: Path) -> Run:
         """The run itself, on the data and with the code that are here.
 
         Raises:
-            DataError: the same data and code are not here.
+            UserError: the same data and code are not here.
         """
         table = load_table(self.table)
         if self.row in table.rows:
@@ -56,7 +56,7 @@ class Cell:
             for run in planned(alone, setting, [self.seed], results).runs:
                 if run.folder.name == self.folder:
                     return run
-        raise DataError(
+        raise UserError(
             f"There is no {self} here: this machine has other data, configs or code than the one "
             "that registered the sweep. Bring them to the same state, or register it anew."
         )
@@ -71,7 +71,7 @@ def cells_of(
     for name in tables:
         try:
             runs = planned(load_table(name), setting, seeds, Path()).runs
-        except DataError as error:
+        except UserError as error:
             left_out[name] = str(error)
             continue
         for run in runs:

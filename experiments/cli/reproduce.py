@@ -26,9 +26,9 @@ from experiments.config.tables import Table, load_table, table_names
 from experiments.judge.summary import summarise
 from experiments.report.listing import print_tables
 from experiments.report.table import print_table, write_report
-from experiments.runs.backends.launch import Launcher, stand_alone
+from experiments.runs.backends.local import OnFailure, OnRun, Workers, one_by_one, raise_it
+from experiments.runs.backends.ranks import Launcher, stand_alone
 from experiments.runs.backends.shard import ALL, Shard
-from experiments.runs.backends.workers import OnFailure, OnRun, Workers, one_by_one, raise_it
 from experiments.runs.plan import planned
 from experiments.runs.process import (
     keep_freed_memory,
@@ -69,24 +69,24 @@ def reproduce(
         The contents of `table.json`.
 
     Raises:
-        DataError: wrong data or options, before anything is trained.
+        UserError: wrong data or options, before anything is trained.
     """
-    held = planned(table, setting, seeds, results)
+    work = planned(table, setting, seeds, results)
     console = Console()
-    on = held.data.title
-    if held.other:
-        on = f"{on}, tested on {held.other.title}"
+    on = work.data.title
+    if work.other:
+        on = f"{on}, tested on {work.other.title}"
     console.print(f"[bold]{table.title}[/] on {on}, preset {setting.preset}")
-    done = sum(not run.missing for run in held.runs)
-    console.print(f"{len(held.runs)} runs, {done} of them done already", highlight=False)
-    for sentence in held.trained_anew:
+    done = sum(not run.missing for run in work.runs)
+    console.print(f"{len(work.runs)} runs, {done} of them done already", highlight=False)
+    for sentence in work.trained_anew:
         console.print(sentence, highlight=False)
-    own = shard.of(dict.fromkeys(run.folder for run in held.runs))
-    todo = [run for run in held.runs if run.missing and run.folder in own]
+    own = shard.of(dict.fromkeys(run.folder for run in work.runs))
+    todo = [run for run in work.runs if run.missing and run.folder in own]
     execute(todo, jobs, console, lambda _: None, launcher=launcher)
-    contents = summarise(held)
+    contents = summarise(work)
     if contents["complete"]:
-        write_report(results / table.name, contents, held.runs, held.data.skeleton)
+        write_report(results / table.name, contents, work.runs, work.data.skeleton)
     return contents
 
 
@@ -237,7 +237,7 @@ def launched(
     """The launcher that the user names, if any, and the setting with its ranks.
 
     Raises:
-        DataError: it does not start ranks.
+        UserError: it does not start ranks.
     """
     if not options.launch:
         return setting, None

@@ -10,7 +10,6 @@ from time import monotonic
 from rich.console import Console
 from rich.markup import escape
 
-from datamodules import DataError
 from experiments.cli.options import setting_of
 from experiments.cli.reproduce import add_run_options, execute, jobs_of, launched, ready, stoppable
 from experiments.config.setting import Setting
@@ -18,10 +17,11 @@ from experiments.config.tables import load_table, table_names
 from experiments.judge.summary import summarise
 from experiments.report.overview import Progress, write_overview
 from experiments.report.table import write_report
-from experiments.runs.backends.launch import Launcher
+from experiments.runs.backends.ranks import Launcher
 from experiments.runs.backends.shard import ALL, Shard
 from experiments.runs.plan import Planned, planned
 from experiments.runs.run import Run
+from poseproof.errors import UserError
 
 
 class Everything:
@@ -86,7 +86,7 @@ class Everything:
     def _plan(self, progress: Progress) -> None:
         try:
             progress.planned = planned(progress.table, self.setting, self.seeds, self.results)
-        except DataError as error:
+        except UserError as error:
             progress.refused = str(error)
         except Exception as error:
             progress.broken = _told(error)
@@ -103,7 +103,7 @@ class Everything:
 
     def _on_failure(self, run: Run, error: Exception) -> None:
         # what a worker has raised comes as a RuntimeError, told there
-        told = isinstance(error, DataError | RuntimeError)
+        told = isinstance(error, UserError | RuntimeError)
         why = str(error) if told else _told(error)
         self.tables[run.table.name].failed[run.row] = why
         name = escape(f"{run.table.name}, {run.row}, seed {run.seed}: {why}")
@@ -111,11 +111,11 @@ class Everything:
         self._on_done(run)
 
     def _finish(self, progress: Progress) -> None:
-        held, name = progress.planned, progress.table.name
-        assert held
+        work, name = progress.planned, progress.table.name
+        assert work
         try:
-            contents = summarise(held, progress.failed)
-            write_report(self.results / name, contents, held.runs, held.data.skeleton)
+            contents = summarise(work, progress.failed)
+            write_report(self.results / name, contents, work.runs, work.data.skeleton)
         except Exception as error:
             progress.broken = _told(error)
         else:

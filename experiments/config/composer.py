@@ -224,15 +224,15 @@ def add_arguments(parser: LightningArgumentParser) -> None:
 @cache
 def parser() -> LightningArgumentParser:
     """LightningCLI's parser of a fit, with its arguments in the same order."""
-    held = LightningArgumentParser(exit_on_error=False)
-    held.add_argument("-c", "--config", action=ActionConfigFile)
-    held.add_argument("--seed_everything", type=bool | int, default=SEED)
-    held.add_lightning_class_args(Trainer, "trainer")
-    held.set_defaults({f"trainer.{name}": value for name, value in TRAINER_DEFAULTS.items()})
-    held.add_lightning_class_args(PoseLifter, "model", subclass_mode=True)
-    held.add_lightning_class_args(PoseDataModule, "data", subclass_mode=True)
-    add_arguments(held)
-    return held
+    fit = LightningArgumentParser(exit_on_error=False)
+    fit.add_argument("-c", "--config", action=ActionConfigFile)
+    fit.add_argument("--seed_everything", type=bool | int, default=SEED)
+    fit.add_lightning_class_args(Trainer, "trainer")
+    fit.set_defaults({f"trainer.{name}": value for name, value in TRAINER_DEFAULTS.items()})
+    fit.add_lightning_class_args(PoseLifter, "model", subclass_mode=True)
+    fit.add_lightning_class_args(PoseDataModule, "data", subclass_mode=True)
+    add_arguments(fit)
+    return fit
 
 
 @cache

@@ -13,7 +13,6 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from datamodules import DataError
 from experiments.config.setting import CROSS_DATASET, Setting
 from experiments.config.tables import Table, Training, load_table, table_names
 from experiments.judge.claims import VERDICTS
@@ -23,6 +22,7 @@ from experiments.runs.environment import trained_anew
 from experiments.runs.files import write_json
 from experiments.runs.identity import whole_code
 from experiments.runs.plan import Plan, plan
+from poseproof.errors import UserError
 
 # name, size in bytes and time of the last change in ns
 FileState = tuple[str, int, int]
@@ -51,7 +51,7 @@ def print_tables(setting: Setting, seeds: Sequence[int], results: Path, jobs: in
         title = Text(table.title, no_wrap=True, overflow="ellipsis")
         try:
             own = recall(table, setting, results, files).runs(seeds, results)
-        except DataError as error:
+        except UserError as error:
             refused[name] = str(error)
             listed.add_row(name, title, "-")
             continue
@@ -122,7 +122,7 @@ def recall(table: Table, setting: Setting, results: Path, files: Sequence[FileSt
         files: state of the data's files, from `data_files`, which takes long in a large folder.
 
     Raises:
-        DataError: the data do not serve the table.
+        UserError: the data do not serve the table.
     """
     key = _key(table, setting, files)
     path = results / "plans" / f"{table.name}-{key}.json"
@@ -131,7 +131,7 @@ def recall(table: Table, setting: Setting, results: Path, files: Sequence[FileSt
     else:
         try:
             found, _, _ = plan(table, setting)
-        except DataError as error:
+        except UserError as error:
             remembered = {"refused": str(error)}
         else:
             remembered = {
@@ -145,7 +145,7 @@ def recall(table: Table, setting: Setting, results: Path, files: Sequence[FileSt
             }
         write_json(path, remembered)
     if "refused" in remembered:
-        raise DataError(remembered["refused"])
+        raise UserError(remembered["refused"])
     trainings = {
         row: [Training(**each) for each in own] for row, own in remembered["trainings"].items()
     }

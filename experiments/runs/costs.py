@@ -82,8 +82,8 @@ class Stopwatch(Callback):
         return self.lap - began
 
     def _add(self, **more: float) -> None:
-        held = {name: getattr(self.spent, name) + value for name, value in more.items()}
-        self.spent = replace(self.spent, **held)
+        sums = {name: getattr(self.spent, name) + value for name, value in more.items()}
+        self.spent = replace(self.spent, **sums)
 
 
 @dataclass(frozen=True)
@@ -112,10 +112,10 @@ def cost(runs: Sequence[Run], rates: Mapping[str, tuple[float, float]]) -> Cost:
         runs: of one table, or of several.
         rates: kind -> seconds of an epoch, and of a run beside its epochs.
     """
-    held: dict[Path, list[Run]] = {}
+    by_folder: dict[Path, list[Run]] = {}
     for run in runs:
-        held.setdefault(run.folder, []).append(run)
-    shares = [[run for run in same if run.missing] for same in held.values()]
+        by_folder.setdefault(run.folder, []).append(run)
+    shares = [[run for run in same if run.missing] for same in by_folder.values()]
     todo = [share[0] for share in shares if share]
     total, seconds, untimed = 0, 0.0, 0
     for run in todo:
@@ -127,7 +127,7 @@ def cost(runs: Sequence[Run], rates: Mapping[str, tuple[float, float]]) -> Cost:
             seconds += epochs * epoch + rest
         else:
             untimed += epochs
-    return Cost(len(held), len(held) - len(todo), total, seconds, untimed)
+    return Cost(len(by_folder), len(by_folder) - len(todo), total, seconds, untimed)
 
 
 def rates(results: Path) -> dict[str, tuple[float, float]]:
@@ -148,16 +148,16 @@ def rates(results: Path) -> dict[str, tuple[float, float]]:
 
 def _epochs_kept(folder: Path) -> int:
     """Epochs that the checkpoints in a run's folder have behind them, in all of its stages."""
-    held = (
+    checkpoints = (
         torch.load(path, weights_only=True, map_location="cpu", mmap=True)
         for path in folder.rglob("last.ckpt")
     )
-    return sum(checkpoint["epoch"] + 1 for checkpoint in held)
+    return sum(checkpoint["epoch"] + 1 for checkpoint in checkpoints)
 
 
 def _kind(run: Run) -> str:
     row = run.table.rows[run.row]
-    held = [row.method, run.setting.data, run.setting.preset]
-    held += [preset] if (preset := row.presets.get(run.setting.preset)) else []
-    held += [f"{ranks} ranks"] if (ranks := run.setting.ranks) > 1 else []
-    return " ".join(held)
+    words = [row.method, run.setting.data, run.setting.preset]
+    words += [preset] if (preset := row.presets.get(run.setting.preset)) else []
+    words += [f"{ranks} ranks"] if (ranks := run.setting.ranks) > 1 else []
+    return " ".join(words)

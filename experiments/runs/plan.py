@@ -100,7 +100,7 @@ def plan(table: Table, setting: Setting) -> tuple[Plan, PoseSequences, PoseSeque
     if other:
         setting = replace(setting, other_fingerprint=data_key(other))
     fingerprints = {sequences: data_key(sequences) for sequences in set(data.values())}
-    held = Plan(
+    made = Plan(
         table,
         setting,
         {row: fingerprints[sequences] for row, sequences in data.items()},
@@ -108,7 +108,7 @@ def plan(table: Table, setting: Setting) -> tuple[Plan, PoseSequences, PoseSeque
         skipped,
     )
     plain = [row for row in data if not table.rows[row].source]
-    return held, data[(plain or [*data])[0]], other
+    return made, data[(plain or [*data])[0]], other
 
 
 def planned(table: Table, setting: Setting, seeds: Sequence[int], results: Path) -> Planned:
@@ -121,15 +121,16 @@ def planned(table: Table, setting: Setting, seeds: Sequence[int], results: Path)
         results: the folder that `runs` lies in.
 
     Raises:
-        DataError: see `plan`, or wrong options of a measurement.
+        DataError: see `plan`.
+        UserError: wrong options of a measurement.
     """
-    held, data, other = plan(table, setting)
-    runs = held.runs(seeds, results)
+    made, data, other = plan(table, setting)
+    runs = made.runs(seeds, results)
     for run in runs:
         for test in run.tests.values():
             if test.protocol != TRAINING:
                 run.test_composition(test).datamodule()
-    return Planned(held, seeds, runs, data, other)
+    return Planned(made, seeds, runs, data, other)
 
 
 def check_metrics(table: Table, setting: Setting) -> None:

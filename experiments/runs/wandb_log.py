@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.utilities import rank_zero_only
 
-from poseproof.errors import DataError
+from poseproof.errors import UserError
 
 if TYPE_CHECKING:
     import wandb
@@ -65,7 +65,7 @@ def start(identity: str, name: str, config: Mapping[str, Any]) -> "wandb.Run":
         config: all that the run is made of.
 
     Raises:
-        DataError: W&B is not installed.
+        UserError: W&B is not installed.
     """
     need_wandb()
     import wandb
@@ -88,12 +88,12 @@ def need_wandb() -> None:
     """Check that W&B is installed.
 
     Raises:
-        DataError: it is not.
+        UserError: it is not.
     """
     try:
         import wandb  # noqa: F401
     except ModuleNotFoundError as error:
-        raise DataError(
+        raise UserError(
             "W&B is not installed: pip install wandb, or do without loggers/wandb.yaml."
         ) from error
 

@@ -50,8 +50,11 @@ class Mirror:
 
         self.send_epochs()
         run, pages = self.run, {}
-        for test, figures in run.metrics.items():
-            self.to.summary.update({f"{test}/{name}": value for name, value in figures.items()})
+        for test in run.tests:
+            # without the measure key, which is another one for every run
+            title = test.removesuffix(f" {test.rsplit(' ', 1)[-1]}")
+            figures = run.metrics[test].items()
+            self.to.summary.update({f"{title}/{name}": value for name, value in figures})
         test, rows = predictions([run], skeleton)
         for row, shown in rows.items():
             title = f"{row}, seed {run.seed}"

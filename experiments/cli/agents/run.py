@@ -12,8 +12,8 @@ from experiments.cli.sweep import parse, search_args
 from experiments.config.setting import Setting
 from experiments.config.sweeps import Sweep, load_sweep
 from experiments.config.tables import CONFIGS
-from experiments.runs.backends.launch import Launcher
-from experiments.runs.backends.workers import one_by_one
+from experiments.runs.backends.local import one_by_one
+from experiments.runs.backends.ranks import Launcher
 from experiments.runs.wandb_log import start
 
 
@@ -30,7 +30,7 @@ def run_cell(cell: Cell, setting: Setting, results: Path, launcher: Launcher | N
         launcher: trains it, in processes of its own.
 
     Raises:
-        DataError: the same data and code are not here.
+        UserError: the same data and code are not here.
     """
     run = cell.find(setting, results)
     config = run.composition.values()

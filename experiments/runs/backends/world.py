@@ -51,5 +51,5 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    held = World.of(os.environ)
-    say(f"{WORLD} {held.ranks} {held.nodes}")
+    own = World.of(os.environ)
+    say(f"{WORLD} {own.ranks} {own.nodes}")

@@ -15,7 +15,7 @@ from experiments.config.setting import Setting
 from experiments.config.tables import load_table
 from experiments.report import listing
 from experiments.report.listing import data_files, recall, time_left
-from experiments.runs.backends.workers import one_by_one
+from experiments.runs.backends.local import one_by_one
 from experiments.runs.costs import Cost, Spent, cost, rates
 from experiments.runs.run import Run
 from tests.experiments.conftest import make_up

@@ -22,7 +22,7 @@ from experiments.cli.lightning import PoseCLI, main
 from experiments.config.setting import Setting
 from experiments.config.tables import load_table
 from experiments.runs.backends import launched
-from experiments.runs.backends.launch import Launcher
+from experiments.runs.backends.ranks import Launcher
 from experiments.runs.backends.shard import Shard
 from experiments.runs.backends.world import EPOCH_BEGINS
 from experiments.runs.fit import fit

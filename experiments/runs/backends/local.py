@@ -14,10 +14,10 @@ from typing import cast
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from datamodules import DataError
-from experiments.runs.backends.launch import Launcher
+from experiments.runs.backends.ranks import Launcher
 from experiments.runs.costs import Stopwatch
 from experiments.runs.run import Run
+from poseproof.errors import UserError
 
 OnRun = Callable[[Run], None]
 OnFailure = Callable[[Run, Exception], None]
@@ -81,7 +81,7 @@ class Workers:
     ) -> None:
         """Execute all runs; the arguments are those of `one_by_one`.
 
-        What a run raises comes as it is where it is a DataError, and as a RuntimeError of its name
+        What a run raises comes as it is where it is a UserError, and as a RuntimeError of its name
         and words otherwise, or where the process has ended early; it has told why.
 
         Args:
@@ -165,7 +165,7 @@ class Workers:
                 error = _raised(
                     run, lambda: parent.send((False, None)), lambda: _end_with(parent_id)
                 )
-                if error and not isinstance(error, DataError):
+                if error and not isinstance(error, UserError):
                     traceback.print_exception(error)
                     # as itself it need not go through a pipe
                     error = RuntimeError(f"{type(error).__name__}: {error}")
@@ -220,17 +220,17 @@ def _end_with(parent_id: int) -> None:
 def _alone(folder: Path) -> Iterator[int]:
     """Wait until no other process, such as another table's, is in a run's folder.
 
-    Yields the file descriptor of its lock, which is held by whoever has that.
+    Yields the file descriptor of its lock, which whoever has that holds.
 
     Raises:
-        DataError: the file system has no locks.
+        UserError: the file system has no locks.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
         except OSError as error:
-            raise DataError(
+            raise UserError(
                 f"{folder} cannot be locked ({error.strerror}): give --results on a file system "
                 "with flock."
             ) from error

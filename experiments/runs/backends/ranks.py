@@ -12,11 +12,11 @@ from subprocess import DEVNULL, PIPE, STDOUT, Popen, TimeoutExpired
 
 import torch
 
-from datamodules import DataError
 from experiments.runs.backends.world import EPOCH_BEGINS, EPOCH_ENDS, WORLD, World
 from experiments.runs.environment import note
 from experiments.runs.files import write_json
 from experiments.runs.run import Run
+from poseproof.errors import UserError
 
 _LOG = "launch.log"
 # of a task, which `srun --label` puts before its lines
@@ -31,11 +31,11 @@ def stand_alone() -> dict[str, str]:
     Returns:
         The environment as it was, to launch tasks in.
     """
-    held = dict(os.environ)
-    if "SLURM_NTASKS" in held:
+    environment = dict(os.environ)
+    if "SLURM_NTASKS" in environment:
         # the name by which Lightning knows
         os.environ["SLURM_JOB_NAME"] = "interactive"
-    return held
+    return environment
 
 
 class Launcher:
@@ -51,27 +51,27 @@ class Launcher:
         world: the processes that it starts.
 
     Raises:
-        DataError: it fails, or starts other processes than such as know of each other.
+        UserError: it fails, or starts other processes than such as know of each other.
     """
 
     def __init__(self, command: str, environment: Mapping[str, str], folder: Path) -> None:
         try:
             self.command = shlex.split(command)
         except ValueError as error:
-            raise DataError(f"{command} is no command: {error}.") from error
+            raise UserError(f"{command} is no command: {error}.") from error
         torchrun = any(Path(word).name == "torchrun" for word in self.command)
         if torchrun and not {"--no-python", "--no_python"} & {*self.command}:
-            raise DataError(f"{command} takes scripts alone: add --no-python.")
+            raise UserError(f"{command} takes scripts alone: add --no-python.")
         # torchrun lies beside the interpreter, whether its environment is activated or not
         path = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
         self.environment = {**environment, "PATH": path}
-        told: list[str] = []
-        self._launch(["-m", "experiments.runs.backends.world"], folder / _LOG, told.append)
-        worlds = [line.split(WORLD)[1].split() for line in told if WORLD in line]
+        lines: list[str] = []
+        self._launch(["-m", "experiments.runs.backends.world"], folder / _LOG, lines.append)
+        worlds = [line.split(WORLD)[1].split() for line in lines if WORLD in line]
         ranks, nodes = map(int, worlds[0]) if worlds else (0, 1)
         self.world = World(ranks, nodes)
         if not len(worlds) == self.world.ranks == self.world.devices * self.world.nodes > 0:
-            raise DataError(
+            raise UserError(
                 f"{command} starts {len(worlds)} processes that show themselves, and they do not "
                 "make one world with as many on every node: take torchrun or srun, and send their "
                 f"output nowhere else; see {folder / _LOG}."
@@ -88,7 +88,7 @@ class Launcher:
                 nobody else is in there until it has ended, should this process end before.
 
         Raises:
-            DataError: the command fails.
+            UserError: the command fails.
         """
         trained = run.folder / "trained.json"
         if trained.exists():
@@ -109,7 +109,7 @@ class Launcher:
         write_json(trained, asdict(self.world))
 
     def _launch(
-        self, args: list[str], log: Path, on_line: Callable[[str], None], *held: int
+        self, args: list[str], log: Path, on_line: Callable[[str], None], *locks: int
     ) -> None:
         """Run Python through the command; what that prints goes to the log."""
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -122,27 +122,27 @@ class Launcher:
                 text=True,
                 errors="replace",
                 env=self.environment,
-                pass_fds=held,
+                pass_fds=locks,
                 # Ctrl-C is for this process, which ends the other
                 start_new_session=True,
             )
         except OSError as error:
-            raise DataError(f"{self.command[0]} does not start: {error.strerror}.") from error
+            raise UserError(f"{self.command[0]} does not start: {error.strerror}.") from error
         assert process.stdout is not None
         mistake = "."
         try:
             with log.open("w", buffering=1) as written:
                 for line in process.stdout:
                     written.write(line)
-                    said = _LABEL.sub("", line)
-                    on_line(said)
-                    if said.startswith("error: "):
-                        mistake = f": {said.removeprefix('error: ').strip()}"
+                    text = _LABEL.sub("", line)
+                    on_line(text)
+                    if text.startswith("error: "):
+                        mistake = f": {text.removeprefix('error: ').strip()}"
                 process.wait()
         finally:
             _end(process)
         if process.returncode:
-            raise DataError(
+            raise UserError(
                 f"{shlex.join(self.command)} ended with exit code {process.returncode}, "
                 f"see {log}{mistake}"
             )
