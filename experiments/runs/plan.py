@@ -87,9 +87,10 @@ def plan(table: Table, setting: Setting) -> tuple[Plan, PoseSequences, PoseSeque
         The plan, the data that most of its rows run on, and what they are tested on beside.
 
     Raises:
-        UserError: a metric that nothing measures.
+        UserError: a metric that nothing measures, or no folder of images where one is needed.
         DataError: wrong data, or none that serve a row.
     """
+    check_images(table, setting)
     check_metrics(table, setting)
     data, skipped = load_rows(table, setting)
     if not data:
@@ -133,6 +134,20 @@ def planned(table: Table, setting: Setting, seeds: Sequence[int], results: Path)
     return Planned(made, seeds, runs, data, other)
 
 
+def check_images(table: Table, setting: Setting) -> None:
+    """Check that the user has named the folder of images that a table is made from.
+
+    Raises:
+        UserError: the folder is missing.
+    """
+    from_images = any(row.sources for row in table.rows.values())
+    if from_images and setting.data == "h36m" and not setting.images:
+        raise UserError(
+            f"{table.name} is made from images: name the folder of Human3.6M's with --images "
+            "(IMAGES=dir)."
+        )
+
+
 def check_metrics(table: Table, setting: Setting) -> None:
     """Check that every metric of a table's columns and curves is one that a test measures.
 
@@ -174,12 +189,6 @@ def load_rows(table: Table, setting: Setting) -> tuple[dict[str, PoseSequences],
     Raises:
         DataError: wrong data.
     """
-    from_images = any(row.sources for row in table.rows.values())
-    if from_images and setting.data == "h36m" and not setting.images:
-        raise DataError(
-            f"{table.name} is made from images: name the folder of Human3.6M's with --images "
-            "(IMAGES=dir)."
-        )
     data, skipped = {}, {}
     for name, row in table.rows.items():
         if row.data not in (None, setting.data):
