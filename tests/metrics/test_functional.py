@@ -26,7 +26,7 @@ def poses(seed: int, count: int = 1, joints: int = 17) -> np.ndarray:
 
 def similar(seed: int, scale: float, pose: np.ndarray) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    rotation = Rotation.random(rng=rng).as_matrix()
+    rotation = Rotation.random(None, rng).as_matrix()
     return scale * pose @ rotation.T + rng.normal(0, 3000, 3)
 
 
