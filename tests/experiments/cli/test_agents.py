@@ -17,11 +17,11 @@ import pytest
 from wandb import wandb_agent
 from wandb.cli.cli import cli as wandb
 
-from datamodules import DataError
 from experiments.cli import reproduce, sweep
 from experiments.cli.agents.mirror import epochs
 from experiments.cli.cells import Cell
 from experiments.config.setting import Setting
+from poseproof.errors import UserError
 from tests.datamodules.fuzz.targets import TARGETS, write
 from tests.experiments.conftest import isolate, times
 from tests.experiments.wandb_stub import serve
@@ -239,5 +239,5 @@ def test_another_machines_data_are_refused(worked_off, monkeypatch):
     cell = Cell.named(name)
     assert str(cell) == name
     assert cell.find(setting, Path("results")).folder == Path("results/runs") / cell.folder
-    with pytest.raises(DataError, match="other data, configs or code"):
+    with pytest.raises(UserError, match="other data, configs or code"):
         replace(cell, folder=f"{cell.folder[:-1]}x").find(setting, Path("results"))

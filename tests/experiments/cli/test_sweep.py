@@ -10,7 +10,6 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 import wandb
 
-from datamodules import DataError
 from experiments.cli import lightning as cli
 from experiments.cli import sweep
 from experiments.cli.agents.mirror import epochs
@@ -20,6 +19,7 @@ from experiments.config import sweeps
 from experiments.config.setting import Setting
 from experiments.config.sweeps import load_sweep, sweep_names
 from experiments.runs import wandb_log
+from poseproof.errors import UserError
 from tests.experiments.conftest import (
     SHORT,
     checkpoint,
@@ -46,7 +46,7 @@ def without_a_key(monkeypatch, tmp_path):
 def test_a_rows_name_may_hold_slashes():
     cell = Cell("dpcn-table5", "w/o L_e2e", 2, "dpcn_images-seed2-0123456789")
     assert Cell.named(str(cell)) == cell
-    with pytest.raises(DataError, match="names no cell"):
+    with pytest.raises(UserError, match="names no cell"):
         Cell.named("srnet-table2/SR")
 
 
