@@ -12,6 +12,7 @@ from lightning_modules.dpcn.consensus_step import (
     dual_share,
     fit,
     least_squares,
+    pulled,
     squared_lengths,
     start,
     step,
@@ -105,7 +106,7 @@ class GraphConsensus(nn.Module):
                 (2 * own.tolerance) ** 2,
                 own.max_iterations,
             )
-            solved = torch.addcmul(s, s, dual_share(s, own.by_row), value=-2.0) * unit
+            solved = pulled(s, dual_share(s, own.by_row)) * unit
             pose = pose + merge @ torch.where(disagrees(rest, rows), solved, rest)
         joints = pose.permute(2, 1, 0)
         return joints - joints[:, :1]

@@ -71,6 +71,11 @@ def dual_share(s: Tensor, by_row: bool) -> Tensor:
     return squares.clamp_min_(1.0).rsqrt_()
 
 
+def pulled(s: Tensor, share: Tensor) -> Tensor:
+    """N - U (3, m, B), of which the next least squares are taken, by S and its `dual_share`."""
+    return torch.addcmul(s, s, share, value=-2.0)
+
+
 def start(rest: Tensor, by_row: bool, relaxation: float) -> tuple[Tensor, Tensor]:
     """S before the first step, as if the least squares were right, and the constant of all steps.
 
@@ -110,8 +115,8 @@ def step(
         before it, (3, n, B).
     """
     share = dual_share(s, by_row)
-    pulled = torch.addcmul(s, s, share, value=-2.0)
-    pose = merge @ pulled
+    rows = pulled(s, share)
+    pose = merge @ rows
     kept = torch.add(share.new_full((), 1.0 - relaxation), share, alpha=relaxation)
     after = torch.addcmul(constant, s, kept)
-    return after.add_(fit(pulled, pose, means, groups), alpha=relaxation), pose
+    return after.add_(fit(rows, pose, means, groups), alpha=relaxation), pose
