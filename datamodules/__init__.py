@@ -1,4 +1,4 @@
-"""What a method learns from, and what it is judged on."""
+"""The data that methods learn from and are tested on."""
 
 from datamodules.own_keypoints import OwnKeypoints
 from datamodules.protocols import (

@@ -18,14 +18,14 @@ class Camera:
 
     Attributes:
         id: serial number or index.
-        width: of the image, pixels.
-        height: of the image, pixels.
-        center: principal point (x, y), pixels.
-        focal: focal lengths (x, y), pixels.
-        radial: distortion k1, k2, k3.
-        tangential: distortion p1, p2, in the order of the stored files.
-        orientation: unit quaternion (w, x, y, z) that rotates camera to world.
-        translation: the camera's centre in the world, metres.
+        width: width of the image in pixels.
+        height: height of the image in pixels.
+        center: principal point (x, y) in pixels.
+        focal: focal lengths (x, y) in pixels.
+        radial: radial distortion coefficients k1, k2, k3.
+        tangential: tangential distortion coefficients p1, p2, in the order of the public files.
+        orientation: unit quaternion (w, x, y, z) of the rotation from camera to world.
+        translation: centre of the camera in the world, in metres.
     """
 
     id: str
@@ -56,21 +56,21 @@ def unknown_camera(width: int, height: int) -> Camera:
 
 
 def world_to_camera(points: Tensor, camera: Camera) -> Tensor:
-    """X_cam = R(q)^-1 (X_world - t), for points (..., 3) in metres."""
+    """Transform world points (..., 3) to the camera frame, in metres: R(q)^-1 (X - t)."""
     return (points - points.new_tensor(camera.translation)) @ _rotation(points, camera)
 
 
 def camera_to_world(points: Tensor, camera: Camera) -> Tensor:
-    """X_world = R(q) X_cam + t, for points (..., 3) in metres."""
+    """Transform camera-frame points (..., 3) to the world, in metres: R(q) X + t."""
     return points @ _rotation(points, camera).mT + points.new_tensor(camera.translation)
 
 
 def project(points: Tensor, camera: Camera) -> Tensor:
     """Project camera-frame points (..., 3), in metres, to pixels (..., 2).
 
-    Human3.6M's own formula, by which the public 2D files were made. It is not OpenCV's: the
-    tangential term lacks a factor 2 on the cross term (`VideoPose3D` issue 202). Rays are clamped
-    to 45 degrees off the axis, as there.
+    This is Human3.6M's own formula, by which the public 2D files were made. It differs from
+    OpenCV's in the tangential term, which lacks a factor of 2 on the cross term (`VideoPose3D`
+    issue 202). Rays are clamped to 45 degrees off the axis, as in that code.
     """
     ray = (points[..., :2] / points[..., 2:]).clamp(-1, 1)
     square = ray.square().sum(-1, keepdim=True)
@@ -83,7 +83,7 @@ def project(points: Tensor, camera: Camera) -> Tensor:
 
 
 def normalize_screen(pixels: Tensor, camera: Camera) -> Tensor:
-    """Pixels (..., 2) to [-1, 1] over the image's width; both axes share the scale."""
+    """Map pixels (..., 2) to [-1, 1] over the image's width, with the same scale on both axes."""
     return pixels * (2 / camera.width) - pixels.new_tensor([1.0, camera.height / camera.width])
 
 
@@ -94,7 +94,7 @@ def denormalize_screen(points: Tensor, camera: Camera) -> Tensor:
 
 
 def looked_at(cameras: Sequence[Camera]) -> Tensor:
-    """The world point (3,), in metres, that is nearest to the cameras' optical axes."""
+    """Find the world point (3,), in metres, that is nearest to the cameras' optical axes."""
     centres = torch.tensor([camera.translation for camera in cameras], dtype=torch.float64)
     axes = torch.stack([_rotation(centres, camera)[:, 2] for camera in cameras])
     across = torch.eye(3, dtype=torch.float64) - axes[:, :, None] * axes[:, None]

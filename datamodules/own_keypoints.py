@@ -1,4 +1,4 @@
-"""OwnKeypoints: a user's own 2D keypoints, to be lifted."""
+"""OwnKeypoints: a user's own 2D keypoints, to lift with a trained method."""
 
 from pathlib import Path
 from typing import Literal
@@ -9,24 +9,24 @@ from pytorch_lightning.utilities import rank_zero_info
 from datamodules.batch import DataNeeds
 from datamodules.protocols.base import Frames, PoseDataModule
 from datamodules.sources.keypoints.own_clip import read_own_clip
-from poseproof.errors import DataError
+from poseproof.errors import UserError
 
 
 class OwnKeypoints(PoseDataModule):
     """2D keypoints of a video, for `lightning predict` with a trained lifter.
 
-    Read are an npz file of arrays, COCO results, and the JSON of OpenPose, AlphaPose and MMPose:
-    `docs/your_keypoints.md` says what each must hold. Of several people one is taken and followed;
-    what is missing of them is filled in time; COCO's joints become Human3.6M's 17. There is no
-    truth, so that nothing is trained or judged on them.
+    An npz file of arrays, COCO results, and the JSON of OpenPose, AlphaPose and MMPose are read;
+    `docs/your_keypoints.md` describes them. Of several people one is chosen and followed; missing
+    joints are interpolated in time; COCO's joints are converted to Human3.6M's 17. There is no 3D
+    truth, so that nothing can be trained or tested on such data.
 
     Args:
-        path: the file, or the folder of one file a frame.
-        image_size: width and height of the image in pixels; the file's when not given, or an
-            estimate from where the keypoints are.
-        layout: which 17 joints they are; the file's when not given, or COCO's.
-        min_score: joints with a lower score count as missing.
-        eval_batch_size: frames a step on each rank.
+        path: a file, or a folder of one file for each frame.
+        image_size: width and height of the image in pixels; those of the file when it is None, or
+            else an estimate from the keypoints.
+        layout: joint layout of the keypoints; that of the file when it is None, or else COCO.
+        min_score: least score of a joint; joints with a lower one count as missing.
+        eval_batch_size: frames in each step on each rank.
     """
 
     def __init__(
@@ -44,21 +44,21 @@ class OwnKeypoints(PoseDataModule):
         self.min_score = min_score
 
     def load(self, stage: str, needs: DataNeeds) -> None:
-        """Read the clip, once, and say what was chosen and guessed.
+        """Read the clip, once, and report everything that was chosen or guessed.
 
         Raises:
-            DataError: anything wrong with it, another command than `predict`, or a model that does
-                not lift 17 joints.
+            DataError: anything is wrong with the clip.
+            UserError: the command is not `predict`, or the model does not lift 17 joints.
         """
         if stage != "predict":
-            raise DataError(
-                "Your own keypoints have no 3D truth, so that nothing is trained or judged on "
+            raise UserError(
+                "Your own keypoints have no 3D truth, so that nothing can be trained or tested on "
                 "them: use `lightning predict`."
             )
         if needs.image_size:
-            raise DataError("This model takes images, not keypoints: use a lifter, such as SRNet.")
+            raise UserError("This model takes images, not keypoints: use a lifter, such as SRNet.")
         if needs.skeleton != "h36m17":
-            raise DataError("Keypoints become Human3.6M's 17 joints: use a model that lifts those.")
+            raise UserError("Keypoints become Human3.6M's 17 joints: use a model that lifts those.")
         self.stage, self.needs = stage, needs
         if not hasattr(self, "clip"):
             clip = read_own_clip(Path(self.path), self.image_size, self.layout, self.min_score)
@@ -68,6 +68,6 @@ class OwnKeypoints(PoseDataModule):
         self.frames = self.pick()
 
     def pick(self) -> dict[str, Frames]:
-        """All frames are predicted."""
+        """Predict all frames."""
         none, everything = np.empty(0, np.int64), np.arange(len(self.sequences))
         return {"train": none, "val": none, "test": everything}

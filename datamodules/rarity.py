@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from scipy.spatial.distance import cdist
 
-from poseproof.errors import DataError
+from poseproof.errors import DataError, UserError
 
 
 def occurrence(
@@ -19,37 +19,43 @@ def occurrence(
     kernel: Literal["gaussian", "laplacian"] = "gaussian",
     method: Literal["fast", "exact"] = "fast",
 ) -> np.ndarray:
-    """Mean similarity of each query to all references: Eq. 10 of Eq. 9, a mean over joints.
+    """Compute the mean similarity of each query to all references: Eq. 10 of Eq. 9.
 
-    Joints that coincide in all poses (the root) count with similarity 1, as in the paper, and so
-    does a query that is itself among the references.
+    It is a mean over joints. Joints that coincide in all poses (the root) count with similarity 1,
+    as in the paper, and so does a query that is itself among the references.
 
     Args:
         queries: (M, J, 3) root-relative poses, in the unit of `sigma`.
         references: (N, J, 3) root-relative poses, in the unit of `sigma`.
-        sigma: the kernel's width, one for all joints or J of them.
+        sigma: width of the kernel, one for all joints or J of them.
         kernel: `gaussian` exp(-d^2 / (2 sigma^2)) is Eq. 9, `laplacian` exp(-d / sigma) is what the
             authors' released code computes.
         method: `exact` sums J M N terms in bounded memory. `fast` agrees with it to 1e-9 and grows
-            with M + N: per joint a periodic convolution by non-uniform FFTs, of space halved until
-            a part has a small grid or few pairs, so that outliers and a small `sigma` cost no
-            memory. A Laplacian's cusp has no short Fourier series: there `fast` is `exact`.
+            with M + N: for each joint, a periodic convolution by non-uniform FFTs, over space that
+            is halved until each half has a small grid or few pairs, so that outliers and a small
+            `sigma` cost no memory. A Laplacian's cusp has no short Fourier series: there `fast` is
+            `exact`.
 
     Returns:
-        (M,) float64 in [0, 1]; the lower, the rarer.
+        (M,) float64 in [0, 1]; lower values are rarer poses.
 
     Raises:
-        DataError: an argument is not as above, empty or not finite, or `sigma` is far too small.
+        DataError: the poses have other shapes, different joints, or values that are not finite.
+        UserError: `kernel` or `method` is unknown, or `sigma` is not positive or far too small.
     """
     known = kernel in ("gaussian", "laplacian") and method in ("fast", "exact")
-    _need(known, f"{kernel!r}, {method!r}: give 'gaussian' or 'laplacian', 'fast' or 'exact'.")
+    _need(
+        known,
+        f"{kernel!r}, {method!r}: give 'gaussian' or 'laplacian', 'fast' or 'exact'.",
+        UserError,
+    )
     largest = 0.0
     for name, poses in (("queries", queries), ("references", references)):
         fits = poses.ndim == 3 and poses.shape[2] == 3 and poses.size > 0
         _need(fits, f"The {name} are {poses.shape}: give one or more poses as (poses, joints, 3).")
         largest = max(largest, float(poses.max()), -float(poses.min()))
         finite = bool(np.isfinite(poses).all())
-        _need(finite, f"The {name} hold values that are not finite: remove those poses.")
+        _need(finite, f"The {name} have values that are not finite: remove those poses.")
     joints, others = queries.shape[1], references.shape[1]
     same = joints == others
     _need(same, f"The queries have {joints} joints, the references {others}: convert one of them.")
@@ -58,10 +64,11 @@ def occurrence(
     _need(
         fits,
         f"sigma has shape {widths.shape}: give one number, or one for each of {joints} joints.",
+        UserError,
     )
     usable = bool((np.isfinite(widths) & (widths > 1e-9 * largest)).all())
     hint = f"above a billionth of the largest coordinate, {largest:.3g}, in the same unit"
-    _need(usable, f"sigma is {sigma}: give finite, positive widths {hint}.")
+    _need(usable, f"sigma is {sigma}: give finite, positive widths {hint}.", UserError)
 
     total = np.zeros(len(queries))
     for joint, width in enumerate(np.broadcast_to(widths, joints)):
@@ -72,35 +79,58 @@ def occurrence(
 
 
 def rarest(occurrence: np.ndarray, percent: float) -> np.ndarray:
-    """Indices of the rarest poses, rarest first, equal ones in their own order.
+    """Find the rarest poses.
 
-    Of (M,) occurrences, M * percent / 100 are taken, a half rounded up, and at least one.
+    Args:
+        occurrence: (M,) occurrence of each pose.
+        percent: share of the poses to return; M * percent / 100 are returned, rounded half up, and
+            at least one.
+
+    Returns:
+        Their indices, rarest first; equal ones keep their order.
 
     Raises:
-        DataError: not 0 < percent <= 100, or not one finite occurrence for each pose.
+        DataError: the occurrence is not one finite number for each pose.
+        UserError: not 0 < percent <= 100.
     """
-    _need(0 < percent <= 100, f"percent is {percent}: give a number above 0 and at most 100.")
+    _need(
+        0 < percent <= 100,
+        f"percent is {percent}: give a number above 0 and at most 100.",
+        UserError,
+    )
     order = _ascending(occurrence)
     return order[: max(1, int(len(order) * percent / 100 + 0.5))]
 
 
 def rarity_bins(occurrence: np.ndarray, bins: int = 10) -> np.ndarray:
-    """Bin of each of (M,) occurrences: (M,) int64, 0 the rarest, counts equal to within one.
+    """Divide poses into bins by rarity, of counts that are equal to within one.
+
+    Args:
+        occurrence: (M,) occurrence of each pose.
+        bins: number of bins.
+
+    Returns:
+        (M,) int64 bin of each pose, 0 the rarest.
 
     Raises:
-        DataError: not 1 <= bins <= M, or not one finite occurrence for each pose.
+        DataError: the occurrence is not one finite number for each pose.
+        UserError: not 1 <= bins <= M.
     """
     order = _ascending(occurrence)
     fits = 1 <= bins <= len(order)
-    _need(fits, f"bins is {bins}: give at least 1 and at most the number of poses, {len(order)}.")
+    _need(
+        fits,
+        f"bins is {bins}: give at least 1 and at most the number of poses, {len(order)}.",
+        UserError,
+    )
     result = np.empty(len(order), dtype=np.int64)
     result[order] = np.arange(len(order)) * bins // len(order)
     return result
 
 
-def _need(condition: bool, message: str) -> None:
+def _need(condition: bool, message: str, error: type[UserError] = DataError) -> None:
     if not condition:
-        raise DataError(message)
+        raise error(message)
 
 
 def _ascending(occurrence: np.ndarray) -> np.ndarray:

@@ -18,7 +18,17 @@ Float32 = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Segment:
-    """One sequence: a take of an action, seen by one camera, frames [start, stop)."""
+    """One sequence: a take of an action, seen by one camera.
+
+    Attributes:
+        start: number of its first frame.
+        stop: number of the frame after its last one.
+        subject: name of the person.
+        action: name of the action.
+        take: name of the take, unique among those of the subject.
+        camera: camera that saw it.
+        fps: frames per second.
+    """
 
     start: int
     stop: int
@@ -40,32 +50,39 @@ class Images(Protocol):
     crops: Float32
 
     def read(self, frames: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
-        """The crops of frames (B,), resized: (B, size, size, 3) RGB, black outside the image.
+        """Read crops, resized.
+
+        Args:
+            frames: (B,) numbers of frames.
+            size: pixels on each side of a crop.
+
+        Returns:
+            (B, size, size, 3) RGB, black outside the image.
 
         Raises:
             DataError: a file is missing or damaged.
         """
 
     def fingerprint(self) -> str:
-        """What determines the pictures, as far as it can be told without reading them."""
+        """Describe what determines the pictures, without reading them all."""
 
 
 @dataclass(frozen=True, eq=False)
 class PoseSequences:
-    """Poses seen by cameras, as every protocol and method of the suite takes them.
+    """Poses seen by cameras, in the form that every protocol and method takes.
 
     Attributes:
         keypoints: (F, J, C) 2D in [-1, 1] by image width; C is 2, or 3 with a score.
         joints: (F, J, 3) metres, camera frame, relative to the root joint.
         segments: the sequences, in the order of their frames.
-        skeleton: the joint layout.
-        splits: "train" and "test" -> the subjects that the data set itself names for it.
-        title: what the data are, for the first line of a report.
-        scenes: subject -> the kind of scene it was filmed in, where the data name them.
+        skeleton: joint layout.
+        splits: "train" and "test" -> subjects that the data set itself assigns to that split.
+        title: description of the data for the first line of a report.
+        scenes: subject -> kind of scene that the subject was filmed in, where the data name it.
         valid: (F,) mask of the frames whose 3D truth is sound; all are when it is None. The others
             still appear in the windows around valid frames, but are never tested on.
-        roots: (F, 3) the root joint's place in the camera frame, metres, where the source has it.
-        images: a crop of every frame, where there are any.
+        roots: (F, 3) position of the root joint in the camera frame, in metres, where known.
+        images: a crop for every frame, where there are images.
         has_joints: whether there is 3D truth; `joints` are zeros where there is none.
     """
 
@@ -87,12 +104,12 @@ class PoseSequences:
 
     @property
     def subjects(self) -> list[str]:
-        """The subjects, in order of appearance."""
+        """The subjects, in order of first appearance."""
         return list(dict.fromkeys(segment.subject for segment in self.segments))
 
     @cached_property
     def actions(self) -> list[str]:
-        """The actions, sorted: a frame's `action` number is its action's place here."""
+        """The actions, sorted: a frame's `action` number is the index of its action here."""
         return sorted({segment.action for segment in self.segments})
 
     def frames_of(self, subjects: Sequence[str]) -> NDArray[np.int64]:
@@ -106,11 +123,15 @@ class PoseSequences:
         return frames if self.valid is None else frames[self.valid[frames]]
 
     def per_frame(self, values: Sequence[int]) -> NDArray[np.int64]:
-        """One value a segment to one a frame, (F,)."""
+        """Expand one value for each segment to one for each frame, (F,)."""
         return np.repeat(np.array(values, np.int64), [s.stop - s.start for s in self.segments])
 
     def every(self, stride: int) -> "PoseSequences":
-        """Every so many frames of each sequence, from its first one on, without images."""
+        """Keep every `stride`-th frame of each sequence, beginning with its first, and no images.
+
+        Args:
+            stride: distance between kept frames.
+        """
         segments, frames, start = [], [], 0
         for s in self.segments:
             kept = np.arange(s.start, s.stop, stride)
@@ -130,7 +151,7 @@ class PoseSequences:
         )
 
     def fingerprint(self) -> str:
-        """A hash of all that a result can depend on."""
+        """Hash everything about the data that a result can depend on."""
         digest = blake2b(digest_size=8)
         digest.update(np.ascontiguousarray(self.keypoints).data)
         digest.update(np.ascontiguousarray(self.joints).data)
@@ -138,21 +159,25 @@ class PoseSequences:
             digest.update(np.ascontiguousarray(self.valid).data)
         if self.images is not None:
             digest.update(self.images.fingerprint().encode())
-        said = self.segments, self.skeleton.name, dict(self.splits), dict(self.scenes)
-        digest.update(repr(said).encode())
+        rest = self.segments, self.skeleton.name, dict(self.splits), dict(self.scenes)
+        digest.update(repr(rest).encode())
         return digest.hexdigest()
 
 
-# what the names of the second one's subjects begin with
+# prefix of the names of the subjects to test on
 TESTED = "test:"
 
 
 def join(trained: PoseSequences, tested: PoseSequences) -> PoseSequences:
-    """Data to train on, and behind them data to test on, whose subjects get the prefix "test:".
+    """Join two data sets, so that a method trains on one and is tested on the other.
 
-    Splits are the training subjects of the first and the test subjects of the second, so that an
-    S1 of either is a person of its own. Keypoints keep their scores where both have them;
-    images are left out.
+    The splits are the training subjects of the first and the test subjects of the second. The
+    names of the second's subjects get the prefix "test:", so that an S1 of either is a person of
+    its own. Keypoints keep their scores where both have them; images are left out.
+
+    Args:
+        trained: data to train on.
+        tested: data to test on, of the same skeleton.
 
     Raises:
         DataError: the two have different skeletons.

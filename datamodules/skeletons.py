@@ -11,12 +11,12 @@ class Skeleton:
     """A joint layout.
 
     Attributes:
-        name: the name by which configs choose it.
+        name: name by which configs choose the layout.
         joints: names of the J joints, the root first.
         parents: index of each joint's parent, -1 for the root.
-        left: the joints of the left side, in the order of their partners in `right`.
-        right: the joints of the right side.
-        groups: number of body parts -> joint indices of each part. The root stands in every part,
+        left: joints of the left side, in the order of their counterparts in `right`.
+        right: joints of the right side.
+        groups: number of body parts -> joint indices of each part. The root belongs to every part,
             as in the released SRNet code: it gives each part a reference in the image.
     """
 
@@ -29,31 +29,39 @@ class Skeleton:
 
     @property
     def mirror(self) -> list[int]:
-        """For each joint the joint that takes its place when left and right change sides."""
+        """The joint that takes the place of each joint when left and right are exchanged."""
         order = list(range(len(self.joints)))
         for a, b in zip(self.left, self.right, strict=True):
             order[a], order[b] = b, a
         return order
 
     def parts(self, count: int) -> Groups:
-        """The body parts, the root in every one.
+        """Get the body parts, each with the root.
+
+        Args:
+            count: number of body parts.
 
         Raises:
-            ValueError: there is no such split.
+            ValueError: the skeleton has no division into that many parts.
         """
         if count not in self.groups:
             known = ", ".join(map(str, self.groups))
-            raise ValueError(f"There is no split into {count} body parts: choose {known}.")
+            raise ValueError(
+                f"The skeleton {self.name} has no division into {count} body parts: choose {known}."
+            )
         return self.groups[count]
 
     def partition(self, count: int) -> Groups:
-        """The body parts with every joint in one of them.
+        """Get the body parts so that every joint belongs to exactly one of them.
 
-        The root stays with the first part that has a joint of neither side: the torso, or what
-        stands for it.
+        The root stays with the first part that has a joint of neither side: the torso, or the part
+        that stands in for it.
+
+        Args:
+            count: number of body parts.
 
         Raises:
-            ValueError: there is no such split.
+            ValueError: the skeleton has no division into that many parts.
         """
         parts, paired = self.parts(count), {*self.left, *self.right}
         middle = next(part for part in parts if len(part) == 1 or not paired.issuperset(part[1:]))

@@ -1,4 +1,4 @@
-"""Views: what a source hands over for each sequence, checked and joined into flat arrays."""
+"""Views: the sequences of a source, checked and joined into flat arrays."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +15,16 @@ from poseproof.errors import DataError
 
 @dataclass(frozen=True)
 class View:
-    """What a source hands over for one sequence, before it joins the flat arrays.
+    """One sequence of a source, before it joins the flat arrays.
 
     Attributes:
+        subject: name of the person.
+        action: name of the action.
+        take: name of the take, unique among those of the subject.
+        camera: camera that saw it.
+        fps: frames per second.
         keypoints: (F, J, 2) pixels, or (F, J, 3) with a score.
-        joints: (F, J, 3) metres, camera frame, with their place in the scene.
+        joints: (F, J, 3) metres, camera frame, not relative to the root.
         valid: (F,) mask of the frames whose 3D truth is sound, where the data mark them. The joints
             of the others may be anything; their keypoints appear in windows and must be finite.
     """
@@ -35,14 +40,23 @@ class View:
 
     @property
     def has_truth(self) -> NDArray[np.bool_]:
-        """(F,) the frames whose joints can be relied on."""
+        """(F,) mask of the frames whose 3D truth is sound."""
         return np.ones(len(self.joints), bool) if self.valid is None else self.valid
 
 
 def view_world(
     world: Float32, camera: Camera, *, subject: str, action: str, take: str, fps: float
 ) -> View:
-    """Film world joints (F, J, 3), in metres, with a virtual camera."""
+    """Film a sequence of world poses with a virtual camera.
+
+    Args:
+        world: (F, J, 3) joints in metres, world frame with z up.
+        camera: camera that films them.
+        subject: name of the person.
+        action: name of the action.
+        take: name of the take, unique among those of the subject.
+        fps: frames per second.
+    """
     joints = world_to_camera(torch.from_numpy(world).double(), camera)
     return View(
         subject=subject,
@@ -64,11 +78,17 @@ def assemble(
 ) -> PoseSequences:
     """Check the views and join them into flat arrays.
 
-    Joints that are not finite, in frames that may not be tested on, become 0.
+    Joints that are not finite, in frames that are not valid, become 0.
+
+    Args:
+        views: sequences to join, in this order.
+        skeleton: joint layout of all of them.
+        splits: "train" and "test" -> subjects of that split.
+        title: description of the data for the first line of a report.
+        scenes: subject -> kind of scene that the subject was filmed in, where known.
 
     Raises:
-        DataError: nothing to join, a wrong joint count, values that are not finite, 2D and 3D of
-            different lengths, a unit that cannot be metres or pixels, or an empty sequence.
+        DataError: there are no views, or `check_view` refuses one.
     """
     if not views:
         raise DataError(f"{title} holds no sequences: check the folder and the file names.")
@@ -115,12 +135,16 @@ MARGIN = 1.0
 
 
 def check_view(view: View, num_joints: int) -> None:
-    """Check one sequence.
+    """Check one sequence; the joints of frames that are not valid may be anything.
+
+    Args:
+        view: sequence to check.
+        num_joints: joints that its skeleton has.
 
     Raises:
-        DataError: a wrong shape or joint count, different lengths of 2D and 3D, values that are not
-            finite, units that cannot be metres or pixels, no frames, or none to be tested on.
-            Joints of frames that may not be tested on are not looked at.
+        DataError: the sequence has a wrong shape or joint count, different lengths of 2D and 3D,
+            values that are not finite, units that cannot be metres or pixels, no frames, or no
+            valid frames.
     """
     where = f"subject {view.subject}, action {view.take!r}, camera {view.camera.id}"
     joints, keypoints = view.joints, view.keypoints
@@ -136,14 +160,14 @@ def check_view(view: View, num_joints: int) -> None:
         )
     if len(keypoints) != len(joints):
         raise DataError(
-            f"{where}: {len(keypoints)} frames of 2D keypoints stand against {len(joints)} of 3D "
+            f"{where}: there are {len(keypoints)} frames of 2D keypoints but {len(joints)} of 3D "
             "poses: the files do not belong together, or one is cut short."
         )
     if len(joints) == 0:
         raise DataError(f"{where}: the sequence has no frames; remove it from the files.")
     if view.has_truth.shape != (len(joints),):
         raise DataError(
-            f"{where}: {view.has_truth.size} marks of valid frames stand against {len(joints)} "
+            f"{where}: there are {view.has_truth.size} marks of valid frames but {len(joints)} "
             "frames: the files do not belong together, or one is cut short."
         )
     if not view.has_truth.any():

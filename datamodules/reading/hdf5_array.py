@@ -1,8 +1,8 @@
 """Read an array of numbers from an HDF5 file that is not trusted.
 
-HDF5 itself fills what is not in the file with zeros, and what unpacks to too little with whatever
-its memory held before. So it is only asked where the pieces of an array lie; they are unpacked
-here, and each must be there and be whole.
+HDF5 fills missing bytes of an array with zeros, and bytes that do not unpack with whatever its
+memory contains. So HDF5 is only asked where the chunks of an array are. They are unpacked here,
+and each one must be present and complete.
 """
 
 import zlib
@@ -21,45 +21,48 @@ _FILTERS: tuple[list[int], ...]
 _FILTERS = ([], [h5z.FILTER_DEFLATE], [h5z.FILTER_SHUFFLE, h5z.FILTER_DEFLATE])
 
 
-def read_array(held: h5py.Dataset, size: int) -> Any:  # noqa: ANN401
-    """Read it whole.
+def read_array(dataset: h5py.Dataset, size: int) -> Any:  # noqa: ANN401
+    """Read a whole dataset.
 
     Args:
-        held: what it is called in the file.
-        size: of the file, bytes.
+        dataset: dataset of numbers in an open file.
+        size: size of the file in bytes.
 
     Raises:
-        ValueError: it holds no plain numbers, more than the file can hold, lies outside of the
-            file, or is packed in another way than MATLAB's; h5py raises others on a damaged file.
+        ValueError: the dataset is not of plain numbers, is larger than the file can contain, lies
+            outside the file, or is packed in another way than MATLAB's. On a damaged file h5py
+            raises further errors.
     """
-    if held.dtype.kind not in "fiu" or held.id.get_type() != h5t.py_create(held.dtype):
+    if dataset.dtype.kind not in "fiu" or dataset.id.get_type() != h5t.py_create(dataset.dtype):
         raise ValueError("it holds no plain numbers")
-    properties = held.id.get_create_plist()
-    layout, shape = properties.get_layout(), held.shape
+    properties = dataset.id.get_create_plist()
+    layout, shape = properties.get_layout(), dataset.shape
     filters = [properties.get_filter(number)[0] for number in range(properties.get_nfilters())]
-    whole = held.size * held.dtype.itemsize
+    whole = dataset.size * dataset.dtype.itemsize
     if layout == h5d.CHUNKED and filters in _FILTERS:
-        lengths = held.chunks
-        pieces = prod(-(-full // part) for full, part in zip(shape, lengths, strict=True))
-        if max(whole, prod(lengths) * held.dtype.itemsize) > _SHRINKAGE * size or pieces > size:
+        lengths = dataset.chunks
+        pieces = prod(-(-full // step) for full, step in zip(shape, lengths, strict=True))
+        if max(whole, prod(lengths) * dataset.dtype.itemsize) > _SHRINKAGE * size or pieces > size:
             raise ValueError("it is larger than the file")
-        return _joined(held, filters, size)
-    if layout not in (h5d.CONTIGUOUS, h5d.COMPACT) or filters or held.external:
+        return _joined(dataset, filters, size)
+    if layout not in (h5d.CONTIGUOUS, h5d.COMPACT) or filters or dataset.external:
         raise ValueError("it is packed as MATLAB does not pack")
-    if held.id.get_storage_size() != whole or whole > size:
+    if dataset.id.get_storage_size() != whole or whole > size:
         raise ValueError("it is not all in the file")
-    return held[()]
+    return dataset[()]
 
 
-def _joined(held: h5py.Dataset, filters: list[int], size: int) -> Any:  # noqa: ANN401
-    array = np.empty(held.shape, held.dtype)
-    length = prod(held.chunks) * held.dtype.itemsize
-    starts = (range(0, full, part) for full, part in zip(held.shape, held.chunks, strict=True))
+def _joined(dataset: h5py.Dataset, filters: list[int], size: int) -> Any:  # noqa: ANN401
+    array = np.empty(dataset.shape, dataset.dtype)
+    length = prod(dataset.chunks) * dataset.dtype.itemsize
+    starts = (
+        range(0, full, step) for full, step in zip(dataset.shape, dataset.chunks, strict=True)
+    )
     for start in product(*starts):
-        stored = held.id.get_chunk_info_by_coord(start).size
+        stored = dataset.id.get_chunk_info_by_coord(start).size
         if stored > size or (stored != length and not filters):
             raise ValueError("a piece is not whole")
-        skipped, raw = held.id.read_direct_chunk(start)
+        skipped, raw = dataset.id.read_direct_chunk(start)
         raw = raw[:stored]
         if filters:
             unpacking = zlib.decompressobj()
@@ -70,8 +73,8 @@ def _joined(held: h5py.Dataset, filters: list[int], size: int) -> Any:  # noqa: 
         if skipped or len(raw) != length:
             raise ValueError("a piece is not whole")
         if h5z.FILTER_SHUFFLE in filters:
-            raw = np.frombuffer(raw, np.uint8).reshape(held.dtype.itemsize, -1).T.tobytes()
-        piece = np.frombuffer(raw, held.dtype).reshape(held.chunks)
-        place = tuple(slice(at, at + part) for at, part in zip(start, held.chunks, strict=True))
+            raw = np.frombuffer(raw, np.uint8).reshape(dataset.dtype.itemsize, -1).T.tobytes()
+        piece = np.frombuffer(raw, dataset.dtype).reshape(dataset.chunks)
+        place = tuple(slice(at, at + step) for at, step in zip(start, dataset.chunks, strict=True))
         array[place] = piece[tuple(slice(extent) for extent in array[place].shape)]
     return array

@@ -1,4 +1,4 @@
-"""JPEG files, which may be damaged, cut short or forged."""
+"""Read JPEG files, which may be damaged, cut short or forged."""
 
 from io import BytesIO
 from pathlib import Path
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from poseproof.errors import DataError
 
-_MOST_PIXELS = 50_000_000  # more would be no photograph
+_MOST_PIXELS = 50_000_000  # more than any photograph of such data
 # a block of 64 pixels takes a bit at least, in whatever way it is packed
 _PIXELS_A_BYTE = 512
 # a progressive file has ten; every scan goes over the whole picture, and may hold next to nothing
@@ -22,15 +22,23 @@ _ALONE = (0x00, 0x01, *range(0xD0, 0xDA))
 
 
 def read_jpeg(path: Path) -> NDArray[np.uint8]:
-    """A JPEG file's picture as it is stored, (H, W, 3) BGR.
+    """Read a JPEG file as it is stored, without turning it.
+
+    Args:
+        path: file to read.
+
+    Returns:
+        (H, W, 3) BGR.
 
     Raises:
-        DataError: the file is missing, no JPEG, damaged or cut short.
+        DataError: the file is missing, not a JPEG file, damaged or cut short.
     """
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path} cannot be read: it is missing, or not yours to read.") from error
+        raise DataError(
+            f"{path} cannot be read: it is missing, or you lack permission to read it."
+        ) from error
     width, height = jpeg_size(BytesIO(raw), path)
     # scans hold no markers but their own, so that the last end stands behind the last scan
     if raw.rfind(_END) < raw.rfind(_SCAN) or width * height > _PIXELS_A_BYTE * len(raw):
@@ -45,13 +53,18 @@ def read_jpeg(path: Path) -> NDArray[np.uint8]:
 
 
 def jpeg_size(file: BinaryIO, path: Path) -> tuple[int, int]:
-    """Width and height, as the header of a JPEG file states them.
+    """Read the width and height from the header of a JPEG file.
+
+    Args:
+        file: open file, at its start.
+        path: path of the file, for messages.
 
     Raises:
-        DataError: it is no JPEG, its header is damaged, or it is too large to be a photograph.
+        DataError: it is not a JPEG file, its header is damaged, or the image is too large to be a
+            photograph.
     """
     if file.read(2) != _START:
-        raise DataError(f"{path} is no JPEG file.")
+        raise DataError(f"{path} is not a JPEG file: extract or copy it again.")
     damaged = DataError(f"{path} is damaged or cut short: copy or extract it again.")
     # just as the decoder goes, which might else come upon a larger frame than is found here
     while True:
@@ -71,7 +84,7 @@ def jpeg_size(file: BinaryIO, path: Path) -> tuple[int, int]:
             height, width = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:], "big")
             if not 0 < width * height <= _MOST_PIXELS:
                 raise DataError(
-                    f"{path} is {width} x {height} pixels, which no image of such data is."
+                    f"{path} is {width} x {height} pixels, too large for a photo: extract it again."
                 )
             return width, height
         file.seek(length - 2, 1)

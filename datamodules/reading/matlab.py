@@ -29,21 +29,21 @@ _DAMAGED = (
 
 
 def read_mat(path: Path, names: Sequence[str]) -> dict[str, Any]:
-    """Read some of a file's variables.
+    """Read some variables of a file.
 
-    Nothing but numbers is read: of an HDF5 file no link out of it, no storage beside it and no
+    Only numbers are read: in an HDF5 file, no link to another file, no external storage and no
     object reference is followed.
 
     Args:
-        path: the file.
-        names: of the variables.
+        path: file to read.
+        names: names of the variables.
 
     Returns:
         Name -> array with its axes in MATLAB's order; for a cell array of v5, a list of arrays.
 
     Raises:
-        DataError: no such file, neither v7.3 nor v5, damaged, or a variable that is missing or
-            holds something else.
+        DataError: the file is missing, damaged, or neither v7.3 nor v5, or a variable is missing or
+            is not an array of numbers.
     """
     if not path.is_file():
         raise DataError(f"{path} is not there: check the folder and the name.")
@@ -58,9 +58,9 @@ def read_mat(path: Path, names: Sequence[str]) -> dict[str, Any]:
         raise
     except _DAMAGED as error:
         raise DataError(
-            f"{path} is damaged or no MATLAB file ({one_line(error)}): fetch it again."
+            f"{path} is damaged or not a MATLAB file ({one_line(error)}): fetch it again."
         ) from error
-    raise DataError(f"{path} is no MATLAB file of v7.3 or v5, or is cut short: fetch it again.")
+    raise DataError(f"{path} is not a MATLAB file of v7.3 or v5, or is cut short: fetch it again.")
 
 
 def _read_hdf5(path: Path, names: Sequence[str]) -> dict[str, Any]:
@@ -75,23 +75,23 @@ def _read_hdf5(path: Path, names: Sequence[str]) -> dict[str, Any]:
     return read
 
 
-def _array(path: Path, name: str, held: Any) -> Any:  # noqa: ANN401
-    if not isinstance(held, h5py.Dataset):
+def _array(path: Path, name: str, item: Any) -> Any:  # noqa: ANN401
+    if not isinstance(item, h5py.Dataset):
         raise _wrong(path, name)
     try:
         # HDF5 holds MATLAB's axes in reverse
-        return read_array(held, path.stat().st_size).T
+        return read_array(item, path.stat().st_size).T
     except ValueError as error:
         raise _wrong(path, name, f" ({one_line(error)})") from error
 
 
 def _read_v5(path: Path, names: Sequence[str]) -> dict[str, Any]:
-    held = read_v5(path.read_bytes())
-    _check_names(path, names, list(held))
+    variables = read_v5(path.read_bytes())
+    _check_names(path, names, list(variables))
     for name in names:
-        if held[name] is None:
+        if variables[name] is None:
             raise _wrong(path, name)
-    return {name: held[name] for name in names}
+    return {name: variables[name] for name in names}
 
 
 def _check_names(path: Path, names: Sequence[str], there: Sequence[str]) -> None:
@@ -104,4 +104,4 @@ def _check_names(path: Path, names: Sequence[str], there: Sequence[str]) -> None
 
 
 def _wrong(path: Path, name: str, why: str = "") -> DataError:
-    return DataError(f"{path}: {name!r} is no array of numbers, which an annotation is{why}.")
+    return DataError(f"{path}: {name!r} is not an array of numbers{why}: fetch the file again.")

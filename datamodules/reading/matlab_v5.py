@@ -1,6 +1,6 @@
 """Read arrays of numbers, and cell arrays of them, from MATLAB files of v5 that are not trusted.
 
-SciPy's reader is compiled, and changed bytes in a file crash it; this one is Python.
+SciPy's reader is compiled, and crashes on some damaged files.
 """
 
 import struct
@@ -22,24 +22,24 @@ _LARGEST, _SHRINKAGE, _SMALL = 2**31, 100, 2**26
 
 
 def read_v5(raw: bytes) -> dict[str, Any]:
-    """Read a file's variables.
+    """Read the variables of a file.
 
     Args:
-        raw: the file, header and all.
+        raw: contents of the file, with its header.
 
     Returns:
         Name -> array with MATLAB's axes, or list of such arrays for a cell array; None for a
         variable of another kind.
 
     Raises:
-        ValueError: it is cut short or damaged; changed bytes also raise struct.error, zlib.error,
-            KeyError, TypeError and UnicodeDecodeError.
+        ValueError: the file is cut short or damaged; damaged bytes also raise struct.error,
+            zlib.error, KeyError, TypeError and UnicodeDecodeError.
     """
     order = {b"IM": "<", b"MI": ">"}[raw[126:_HEADER]]
     variables, left = {}, min(_LARGEST, max(_SMALL, _SHRINKAGE * len(raw)))
     for kind, body in _elements(memoryview(raw)[_HEADER:], order):
-        parts = _inflated(body, order, left) if kind == _COMPRESSED else [(kind, body)]
-        for number, matrix in parts:
+        elements = _inflated(body, order, left) if kind == _COMPRESSED else [(kind, body)]
+        for number, matrix in elements:
             left -= len(matrix)
             if number == _MATRIX:
                 name, value = _matrix(matrix, order)
@@ -52,7 +52,7 @@ def _inflated(body: memoryview, order: str, most: int) -> Iterator[tuple[int, me
 
 
 def _elements(raw: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:
-    """The type and the bytes of one element after the other."""
+    """Yield the type and the bytes of one element after the other."""
     at = 0
     while at < len(raw):
         kind, size = struct.unpack_from(f"{order}II", raw, at)
@@ -68,16 +68,16 @@ def _elements(raw: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:
 
 
 def _matrix(body: memoryview, order: str) -> tuple[str, Any]:
-    parts = _elements(body, order)
-    (_, flags), (_, extent), (_, name) = islice(parts, 3)
+    elements = _elements(body, order)
+    (_, flags), (_, extent), (_, name) = islice(elements, 3)
     (flag,) = struct.unpack_from(f"{order}I", flags)
     kind, shape = flag & 0xFF, np.frombuffer(extent, f"{order}i")
     if kind == _CELL:
-        cells = [_matrix(cell, order)[1] for number, cell in parts if number == _MATRIX]
+        cells = [_matrix(cell, order)[1] for number, cell in elements if number == _MATRIX]
         flat = all(isinstance(cell, np.ndarray) for cell in cells)
         value: Any = cells if flat and len(cells) == np.prod(shape) else None
     elif kind in _NUMERIC and not flag & _COMPLEX:
-        ((number, numbers),) = islice(parts, 1)
+        ((number, numbers),) = islice(elements, 1)
         array = np.frombuffer(numbers, order + _TYPES[number])
         if (shape < 0).any():
             raise ValueError("an array has a negative size")

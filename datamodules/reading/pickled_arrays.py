@@ -34,15 +34,19 @@ class Array:
         self.contents = (shape, dtype.dtype, bool(fortran), raw)
 
     def value(self, resolve: Callable[[Any], Any]) -> np.ndarray:
-        """The array; `resolve` turns what an array of objects holds into its value."""
+        """Make the array.
+
+        Args:
+            resolve: function that turns each item of an array of objects into its value.
+        """
         shape, dtype, fortran, raw = self.contents
         if not all(type(length) is int and length >= 0 for length in shape):
-            raise pickle.UnpicklingError("the shape of an array is no list of lengths")
+            raise pickle.UnpicklingError("the shape of an array is not a list of lengths")
         if dtype.hasobject:
             count = math.prod(shape)
             flat = np.empty(count if len(raw) == count else -1, dtype)
-            for place, held in enumerate(raw):
-                flat[place] = resolve(held)
+            for place, item in enumerate(raw):
+                flat[place] = resolve(item)
         else:
             raw = raw.encode("latin1") if isinstance(raw, str) else raw
             flat = np.frombuffer(raw, dtype).copy()
@@ -61,7 +65,7 @@ def _scalar(dtype: Dtype, raw: bytes) -> np.generic:
 
 
 def _encode(text: str, encoding: str) -> bytes:
-    """How protocols before 3 spell bytes."""
+    """Make bytes as pickle protocols before 3 do."""
     if encoding != "latin1":
         raise pickle.UnpicklingError("it asks for another encoding than latin1")
     return text.encode("latin1")

@@ -1,4 +1,4 @@
-"""Read .npz files that hold pickled dicts, as the public ones do, without running their code."""
+"""Read .npz files of pickled dicts, such as the public ones, without running their code."""
 
 import io
 import math
@@ -29,13 +29,13 @@ def load_npz(path: str | Path) -> dict[str, Any]:
     numbers and nothing else; no flag turns that off.
 
     Args:
-        path: the file.
+        path: file to read.
 
     Returns:
-        Key -> array; an object array of no dimensions gives what it holds (usually a dict).
+        Key -> array; for an object array without dimensions, its content, usually a dict.
 
     Raises:
-        DataError: no such file, no zip archive, cut short, or holding anything else.
+        DataError: the file is missing, not a zip archive, cut short, or has any other contents.
     """
     path = Path(path)
     if not path.is_file():
@@ -44,10 +44,10 @@ def load_npz(path: str | Path) -> dict[str, Any]:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
             _check_size(path, sum(member.file_size for member in members))
-            held = {m.filename.removesuffix(".npy"): _array(archive, m) for m in members}
-            if len(held) < len(members):
+            arrays = {m.filename.removesuffix(".npy"): _array(archive, m) for m in members}
+            if len(arrays) < len(members):
                 raise ValueError("two arrays have one name")
-            return held
+            return arrays
     except DataError:
         raise
     except _DAMAGED as error:
@@ -56,7 +56,7 @@ def load_npz(path: str | Path) -> dict[str, Any]:
         ) from error
     except _MALFORMED as error:
         raise DataError(
-            f"{path} holds something else than arrays, dicts, lists, strings and numbers "
+            f"{path} holds something other than arrays, dicts, lists, strings and numbers "
             f"({one_line(error)}): it is not a pose file, and nothing of it was run."
         ) from error
 
@@ -94,10 +94,10 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Any:  # noqa: A
         raise ValueError(f"array format {version}")
     shape, fortran, dtype = read_header(stream)
     if dtype.hasobject:
-        held = load_pickle(stream)
-        if not isinstance(held, np.ndarray) or held.shape != shape:
+        value = load_pickle(stream)
+        if not isinstance(value, np.ndarray) or value.shape != shape:
             raise ValueError("the pickled array does not fit its header")
-        return held.item() if held.ndim == 0 else held
+        return value.item() if value.ndim == 0 else value
     if dtype.kind not in "biufcSU" or math.prod(shape) * dtype.itemsize != len(raw) - stream.tell():
         raise ValueError("the array does not fit its header")
     flat = np.frombuffer(raw, dtype, offset=stream.tell()).copy()

@@ -85,7 +85,7 @@ class _Machine:
         return values
 
     def _marked(self) -> list[Any]:
-        """Remove what lies above the last mark, and the mark."""
+        """Remove everything above the last mark, and the mark."""
         values, self.stack = self.stack, self.below.pop()
         return values
 
@@ -178,24 +178,24 @@ def _pairs(values: Sequence[Any]) -> list[tuple[Any, Any]]:
     return list(zip(keys, values[1::2], strict=True))
 
 
-def _resolved(held: Any, memo: dict[int, Any]) -> Any:  # noqa: ANN401
-    """Put the arrays in the places of their stand-ins; what is shared or circular stays so."""
-    if isinstance(held, _PLAIN):
-        return held
-    if id(held) in memo:
-        return memo[id(held)]
-    if isinstance(held, Array):
-        memo[id(held)] = held.value(lambda inner: _resolved(inner, memo))
-    elif isinstance(held, list):
+def _resolved(item: Any, memo: dict[int, Any]) -> Any:  # noqa: ANN401
+    """Replace stand-ins by their arrays; what is shared or circular stays so."""
+    if isinstance(item, _PLAIN):
+        return item
+    if id(item) in memo:
+        return memo[id(item)]
+    if isinstance(item, Array):
+        memo[id(item)] = item.value(lambda inner: _resolved(inner, memo))
+    elif isinstance(item, list):
         result: list[Any] = []
-        memo[id(held)] = result
-        result += [_resolved(each, memo) for each in held]
-    elif isinstance(held, dict):
+        memo[id(item)] = result
+        result += [_resolved(each, memo) for each in item]
+    elif isinstance(item, dict):
         table: dict[Any, Any] = {}
-        memo[id(held)] = table
-        table.update((key, _resolved(value, memo)) for key, value in held.items())
-    elif isinstance(held, tuple):
-        memo[id(held)] = tuple(_resolved(each, memo) for each in held)
+        memo[id(item)] = table
+        table.update((key, _resolved(value, memo)) for key, value in item.items())
+    elif isinstance(item, tuple):
+        memo[id(item)] = tuple(_resolved(each, memo) for each in item)
     else:
-        raise pickle.UnpicklingError(f"it holds a {type(held).__name__}")
-    return memo[id(held)]
+        raise pickle.UnpicklingError(f"it holds a {type(item).__name__}")
+    return memo[id(item)]

@@ -1,10 +1,10 @@
-"""One file a public format, and what is read where none is named."""
+"""Sources: a package for each public format, which its `FORMAT` describes."""
 
 from datamodules.sources.source import Source
 
 
 def default_source() -> Source:
-    """What a protocol reads where no source is given: generated motion, which needs no files."""
+    """The source of a protocol that is given none: generated motion, which needs no files."""
     from datamodules.sources.synthetic.source import SyntheticMocap
 
     return SyntheticMocap()

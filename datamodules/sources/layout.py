@@ -1,4 +1,4 @@
-"""The layout of the public Human3.6M files: subject -> action -> arrays, 3D beside 2D."""
+"""The layout of the public Human3.6M files: subject -> action -> arrays, in 3D and in 2D."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,27 +20,28 @@ def read_views(
     fps: float,
     name: str,
 ) -> list[View]:
-    """Pair every take's world poses with its 2D in each camera.
+    """Pair the world poses of every take with their 2D in each camera.
 
-    2D that runs on past the motion is cut to it, as detections of the public Human3.6M videos do.
+    2D that is longer than the motion is cut to its length: detections of the public Human3.6M
+    videos are longer.
 
     Args:
         poses: subject -> take -> (F, J, 3) metres, world frame.
-        keypoints: subject -> take -> one (F, J, 2 or 3) in pixels a camera.
-        cameras: subject -> its cameras in the order of the 2D.
-        fps: frames a second.
-        name: of the 2D file, for messages.
+        keypoints: subject -> take -> one (F, J, 2 or 3) in pixels for each camera.
+        cameras: subject -> cameras in the order of the 2D.
+        fps: frames per second.
+        name: name of the 2D file, for messages.
 
     Raises:
-        DataError: a subject, take or camera without 2D, something that is no numeric array, or
-            scores for some of the 2D alone.
+        DataError: a subject, take or camera has no 2D, there are no cameras for a subject, an array
+            is not numeric, or only some of the 2D has scores.
     """
     views = []
     for subject, takes in poses.items():
         if subject not in keypoints:
             raise DataError(f"{name} lacks subject {subject}, which the 3D poses have.")
         if subject not in cameras:
-            raise DataError(f"There are no cameras for subject {subject}.")
+            raise DataError(f"There are no cameras for subject {subject}: add them, or remove it.")
         for take, world in takes.items():
             where = f"subject {subject}, action {take!r}"
             seen = keypoints[subject].get(take)
@@ -48,7 +49,7 @@ def read_views(
                 raise DataError(f"{name} lacks {where}, which the 3D poses have.")
             if not isinstance(seen, list | tuple | np.ndarray) or getattr(seen, "ndim", 1) == 0:
                 raise DataError(
-                    f"{name}, {where}: a list of one array a camera is needed, not "
+                    f"{name}, {where}: a list of one array for each camera is needed, not "
                     f"{type(seen).__name__}."
                 )
             if len(seen) != len(cameras[subject]):
@@ -73,14 +74,16 @@ def read_views(
                     )
                 )
     if len({view.keypoints.shape[-1] for view in views}) > 1:
-        raise DataError(
-            f"{name} has 2D keypoints with a score beside others without: give all or none."
-        )
+        raise DataError(f"{name} has scores for some of the 2D keypoints only: give all or none.")
     return views
 
 
 def check_joint_order(contents: Mapping[str, Any], name: str) -> None:
-    """Refuse 2D in another joint order than Human3.6M's: COCO has as many joints.
+    """Check that 2D keypoints are in the joint order of Human3.6M: COCO has as many joints.
+
+    Args:
+        contents: contents of the 2D file.
+        name: name of the file, for messages.
 
     Raises:
         DataError: the file's metadata name another layout.

@@ -1,4 +1,4 @@
-"""Source: what reads one public format."""
+"""Source: the base class of all readers of data sets."""
 
 from abc import ABC, abstractmethod
 from functools import lru_cache
@@ -10,14 +10,14 @@ class Source(ABC):
     """Reads one format into PoseSequences.
 
     Two sources of one class with equal arguments are equal, so that the experiments of a table,
-    which each name their own source, read and check the files once.
+    each of which names its own source, read and check the files once.
     """
 
     def load(self) -> PoseSequences:
-        """Read, check and hold the data.
+        """Read and check the data; the last few data sets stay in memory.
 
         Raises:
-            DataError: anything wrong with the files.
+            DataError: anything is wrong with the files.
         """
         return _load(self)
 
@@ -32,7 +32,7 @@ class Source(ABC):
         return hash((type(self), repr(sorted(vars(self).items()))))
 
 
-# two data sets and their join, which the Cross-Dataset Protocol takes
+# the Cross-Dataset Protocol needs two data sets and their join
 @lru_cache(maxsize=3)
 def _load(source: Source) -> PoseSequences:
     return source.read()

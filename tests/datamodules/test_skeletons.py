@@ -70,5 +70,5 @@ def test_a_partition_has_every_joint_once_and_the_root_in_the_torso(skeleton):
 
 
 def test_a_partition_that_there_is_not_is_refused():
-    with pytest.raises(ValueError, match="no split into 4 body parts: choose 2, 3, 5"):
+    with pytest.raises(ValueError, match="no division into 4 body parts: choose 2, 3, 5"):
         H36M17.partition(4)

@@ -14,12 +14,16 @@ from poseproof.errors import DataError
 def read_amc(path: Path, skeleton: AsfSkeleton) -> dict[str, Array]:
     """Read a motion file.
 
+    Args:
+        path: AMC file.
+        skeleton: skeleton of the same subject.
+
     Returns:
-        Bone -> (F, channels) as in the file; of the root x, y, z in ASF units, then its angles.
+        Bone -> (F, channels) as in the file; for the root x, y, z in ASF units, then its angles.
 
     Raises:
-        DataError: it cannot be read, has fewer than two frames, is cut short, does not fit the
-            skeleton, or holds something else than finite numbers.
+        DataError: the file cannot be read, has fewer than two frames, is cut short, does not fit
+            the skeleton, or has values that are not finite numbers.
     """
     wanted = {"root": 6} | {n: len(b.channels) for n, b in skeleton.bones.items() if b.channels}
     bones: list[str] = []
@@ -31,13 +35,15 @@ def read_amc(path: Path, skeleton: AsfSkeleton) -> dict[str, Array]:
         name = words[0]
         if place == 0:
             if len(words) > 1 or not name.isdecimal():
-                raise fault(path, number, f"a frame's number is needed, not {name[:30]!r}")
+                raise fault(path, number, f"the number of a frame is needed, not {name[:30]!r}")
             starts.append(number)
             continue
         if len(starts) == 1:
             if name not in wanted or name in bones:
                 raise fault(
-                    path, number, f"{name[:30]!r} is no moving bone of the skeleton, or twice"
+                    path,
+                    number,
+                    f"{name[:30]!r} is not a moving bone of the skeleton, or is repeated",
                 )
             bones.append(name)
         if name != bones[place - 1] or len(words) != 1 + wanted[name]:
@@ -46,7 +52,7 @@ def read_amc(path: Path, skeleton: AsfSkeleton) -> dict[str, Array]:
         try:
             values.extend(map(float, words[1:]))
         except ValueError as error:
-            raise fault(path, number, f"a value of {name!r} is no number") from error
+            raise fault(path, number, f"a value of {name!r} is not a number") from error
     if len(starts) < 2 or place != len(wanted):
         raise DataError(
             f"{path} ends inside frame {max(len(starts), 1)}, or before a second one: fetch the "
@@ -63,10 +69,14 @@ def read_amc(path: Path, skeleton: AsfSkeleton) -> dict[str, Array]:
 
 
 def joint_positions(skeleton: AsfSkeleton, motion: Mapping[str, Array]) -> dict[str, Array]:
-    """Forward kinematics: a bone turns about its own axes, and its children with it.
+    """Forward kinematics: a bone turns about its own axes, and its children turn with it.
+
+    Args:
+        skeleton: skeleton of the subject.
+        motion: bone -> (F, channels), as from `read_amc`.
 
     Returns:
-        "root" or bone -> (F, 3) place of its far end: metres, y up, where the database put it.
+        "root" or bone -> (F, 3) position of its far end: metres, y up, in the database's world.
     """
     root = motion["root"]
     placed = {"root": root[:, :3]}

@@ -1,4 +1,4 @@
-"""ASF, Acclaim's skeleton format: the bones of a subject and the angles that they may have."""
+"""ASF, the skeleton format of Acclaim: the bones of a subject and the angles they may have."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,70 +11,86 @@ from scipy.spatial.transform import Rotation
 from poseproof.errors import DataError
 
 Array = NDArray[np.float64]
-# a line's number and its words
+# number of a line, and its words
 Line = tuple[int, list[str]]
 # bytes; 80,000 frames of the CMU database
 _LARGEST = 2**26
 
 
 def fault(path: Path, number: int, why: str) -> DataError:
-    """The error that names a file and a line."""
+    """Make the error that names a file and a line."""
     return DataError(f"{path}, line {number}: {why}; fetch the file again.")
 
 
 def read_lines(path: Path) -> Iterator[Line]:
-    """The lines that are neither blank nor comments.
+    """Yield the lines that are neither blank nor comments.
+
+    Args:
+        path: ASF or AMC file.
 
     Raises:
-        DataError: there is no such file, it cannot be read, or is too large.
+        DataError: the file does not exist, cannot be read, or is too large.
     """
     try:
         if not path.is_file():
-            raise DataError(f"{path} is missing or no file: check the folder.")
+            raise DataError(f"{path} is missing or not a file: check the folder.")
         if path.stat().st_size > _LARGEST:
-            raise DataError(f"{path} has more than 64 MiB: that is no motion capture file.")
+            raise DataError(
+                f"{path} is larger than 64 MiB, too large for a motion: fetch it again."
+            )
         with path.open(encoding="latin1") as file:
             for number, line in enumerate(file, 1):
                 words = line.split()
                 if words and not words[0].startswith("#"):
                     yield number, words
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+        raise DataError(f"{path} cannot be read ({error.strerror}): check the file.") from error
 
 
 class Entry:
-    """Lines that begin with a key, at least one: a section, or a bone.
+    """Lines that each begin with a key, at least one: a section, or a bone.
 
     Args:
-        path: the file, for messages.
-        lines: of the entry.
+        path: path of the file, for messages.
+        lines: lines of the entry.
     """
 
     def __init__(self, path: Path, lines: list[Line]) -> None:
         self.path = path
         self.start = lines[0][0]
-        self.held: dict[str, list[Line]] = {}
+        self.entries: dict[str, list[Line]] = {}
         for number, (key, *words) in lines:
-            self.held.setdefault(key, []).append((number, words))
+            self.entries.setdefault(key, []).append((number, words))
 
     def words(self, key: str, count: int) -> Line:
-        """What follows a key; nothing where it is missing and `count` is 0.
+        """Get the words that follow a key; none where the key is missing and `count` is 0.
+
+        Args:
+            key: first word of the line.
+            count: least number of words that must follow.
+
+        Returns:
+            Number of the line, and the words.
 
         Raises:
-            DataError: the key is missing, or is there twice, or fewer than `count` words follow it.
+            DataError: the key is missing or repeated, or fewer than `count` words follow it.
         """
-        (number, words), *others = self.held.get(key, [(self.start, [])])
+        (number, words), *others = self.entries.get(key, [(self.start, [])])
         if others:
-            raise fault(self.path, others[0][0], f"{key!r} is there twice")
+            raise fault(self.path, others[0][0], f"{key!r} is repeated")
         if len(words) < count:
             raise fault(self.path, number, f"{key!r} is missing or has fewer than {count} values")
         return number, words
 
     def numbers(self, key: str, count: int) -> Array:
-        """The first (count,) numbers that follow a key.
+        """Get the first (count,) numbers that follow a key.
+
+        Args:
+            key: first word of the line.
+            count: number of values to read.
 
         Raises:
-            DataError: there are fewer, or they are no numbers below a million.
+            DataError: there are fewer values, or they are not numbers below a million.
         """
         number, words = self.words(key, count)
         try:
@@ -87,10 +103,14 @@ class Entry:
 
 
 def read_blocks(path: Path, lines: list[Line]) -> dict[str, Entry]:
-    """The entries between a `begin` and its `end`, by their names.
+    """Read the entries between each `begin` and its `end`, by their names.
+
+    Args:
+        path: path of the file, for messages.
+        lines: lines of the section.
 
     Raises:
-        DataError: a line stands outside, a `begin` or an `end` is missing, or a name comes twice.
+        DataError: a line is outside a block, a `begin` or `end` is missing, or a name is repeated.
     """
     named: dict[str, Entry] = {}
     block: list[Line] | None = None
@@ -121,10 +141,10 @@ class Bone:
     """A bone.
 
     Attributes:
-        parent: the bone at whose far end it begins, or "root".
-        offset: (3,) from its near to its far end at rest, ASF units, axes of the scene (y up).
-        axes: (3, 3) from its own axes, about which it turns, to those of the scene.
-        channels: which of rx, ry, rz a motion gives for it.
+        parent: name of the bone at whose far end this one begins, or "root".
+        offset: (3,) vector from its near to its far end at rest: ASF units, scene axes (y up).
+        axes: (3, 3) rotation from its own axes, about which it turns, to those of the scene.
+        channels: those of rx, ry and rz for which a motion has angles.
     """
 
     parent: str
@@ -135,7 +155,13 @@ class Bone:
 
 @dataclass(frozen=True)
 class AsfSkeleton:
-    """A skeleton: bones from the root outwards, metres an ASF unit, whether angles are degrees."""
+    """A skeleton.
+
+    Attributes:
+        bones: name -> bone, from the root outwards.
+        metres: length of an ASF unit in metres.
+        degrees: whether angles are in degrees rather than radians.
+    """
 
     bones: dict[str, Bone]
     metres: float
@@ -144,6 +170,9 @@ class AsfSkeleton:
 
 def read_asf(path: Path) -> AsfSkeleton:
     """Read a skeleton file; its unit of length is 1 / `length` inches.
+
+    Args:
+        path: ASF file.
 
     Raises:
         DataError: the file cannot be read, is not of the format, or has axes in another order than
@@ -155,7 +184,7 @@ def read_asf(path: Path) -> AsfSkeleton:
         if words[0].startswith(":"):
             name, current = words[0][1:], []
             if sections.setdefault(name, current) is not current:
-                raise fault(path, number, f"the section {words[0][:30]!r} is there twice")
+                raise fault(path, number, f"the section {words[0][:30]!r} is repeated")
         else:
             current.append((number, words))
     for name in ("units", "root", "bonedata", "hierarchy"):
@@ -176,16 +205,16 @@ def read_asf(path: Path) -> AsfSkeleton:
 
 
 def rotations(angles: Array, degrees: bool) -> Array:
-    """(..., 3) angles about fixed x, then y, then z -> (..., 3, 3)."""
+    """Convert (..., 3) angles about fixed x, then y, then z to rotations (..., 3, 3)."""
     turns = Rotation.from_euler("xyz", angles.reshape(-1, 3), degrees=degrees)
     return turns.as_matrix().reshape(*angles.shape, 3)
 
 
 def _bones(path: Path, sections: dict[str, list[Line]], degrees: bool) -> dict[str, Bone]:
-    """The bones that hang on the root."""
+    """Read the bones that are connected to the root."""
     described = read_blocks(path, sections["bonedata"])
     if len(described) > _MOST_BONES:
-        raise DataError(f"{path} has more than {_MOST_BONES} bones: that is no person.")
+        raise DataError(f"{path} has over {_MOST_BONES} bones, too many for a person: fetch it.")
     children: dict[str, list[tuple[int, str]]] = {}
     for number, (parent, *names) in sections["hierarchy"]:
         children.setdefault(parent, []).extend((number, name) for name in names)

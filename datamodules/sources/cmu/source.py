@@ -25,15 +25,15 @@ class CMUMocap(Source):
     """Reads an ASF/AMC tree: `root/subjects/NN/NN.asf`, `NN_MM.amc`; `subjects` may be missing.
 
     Motion data: mocap.cs.cmu.edu, created with funding from NSF EIA-0196217; free for all uses.
-    Motion is brought from 120 to 50 Hz by cubic splines and filmed by the four cameras of a
+    Motion is resampled from 120 to 50 Hz by cubic splines and filmed by the four cameras of a
     Human3.6M subject: those of S9 and S11 in turn for test subjects, of the others for training
     subjects. Each clip is centred where the cameras look, at its own height. Of a clip that leaves
-    an image its longest stretch in view of all four is kept, half a second or more; a training
-    subject without one is left out. The database has no standard split.
+    an image, the longest stretch in view of all four is kept if it is half a second or more; a
+    training subject without one is left out. The database has no standard split.
 
     Args:
         root: folder of the tree.
-        test_subjects: tested on, as S02; all others train.
+        test_subjects: subjects to test on, such as S02; all others are trained on.
     """
 
     def __init__(self, root: str, test_subjects: tuple[str, ...] = ("S02", "S03")) -> None:
@@ -44,8 +44,8 @@ class CMUMocap(Source):
         """Read every clip.
 
         Raises:
-            DataError: no tree, a subject without skeleton or motion, a file that is not of the
-                format, or a test subject that is missing or never in view.
+            DataError: there is no tree, a subject has no skeleton or motion, a file is not of the
+                format, or a test subject is missing or never in view.
         """
         folder = Path(self.root)
         folder = folder / "subjects" if (folder / "subjects").is_dir() else folder
@@ -60,9 +60,9 @@ class CMUMocap(Source):
             )
         train = tuple(subject for subject in skeletons if subject not in self.test_subjects)
         views: list[View] = []
-        for part, subjects in (("train", train), ("test", self.test_subjects)):
+        for split, subjects in (("train", train), ("test", self.test_subjects)):
             for number, subject in enumerate(subjects):
-                rig = _RIGS[part][number % len(_RIGS[part])]
+                rig = _RIGS[split][number % len(_RIGS[split])]
                 views += _views(subject, skeletons[subject], rig)
         seen = {view.subject for view in views}
         if unseen := sorted(set(self.test_subjects) - seen):
@@ -105,7 +105,7 @@ def _in_image(view: View) -> NDArray[np.bool_]:
 
 
 def _longest_run(kept: NDArray[np.bool_]) -> tuple[int, int]:
-    """Start and stop of the longest run of true values."""
+    """Find the start and stop of the longest run of true values."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], kept, [False]])))
     starts, stops = edges[::2], edges[1::2]
     if not len(starts):
@@ -124,14 +124,22 @@ _JOINTS = (
 
 
 def world_joints(skeleton: AsfSkeleton, amc: Path) -> Float32:
-    """The 17 joints of a clip at 50 Hz: (F, 17, 3) metres, z up, centred over the origin.
+    """Read the 17 joints of Human3.6M from a clip, at 50 Hz.
+
+    Args:
+        skeleton: skeleton of the subject.
+        amc: motion file of the clip.
+
+    Returns:
+        (F, 17, 3) metres, z up, centred over the origin.
 
     Raises:
         DataError: the file is not of the format, or the skeleton lacks a bone.
     """
     placed = joint_positions(skeleton, read_amc(amc, skeleton))
     if missing := sorted(set(_JOINTS) - set(placed)):
-        raise DataError(f"The skeleton of {amc} lacks the bones {', '.join(missing)}.")
+        bones = ", ".join(missing)
+        raise DataError(f"The skeleton of {amc} lacks the bones {bones}: fetch it again.")
     limbs = np.stack([placed[bone] for bone in _JOINTS], axis=1)
     joints = np.concatenate([limbs[:, [0, 3]].mean(1, keepdims=True), limbs], axis=1)
     joints = np.stack([joints[..., 0], -joints[..., 2], joints[..., 1]], axis=-1)

@@ -10,43 +10,43 @@ from datamodules.sequences import Float32, PoseSequences
 from datamodules.sources.human36m.recordings import folder_of
 from datamodules.sources.human36m.source import Human36M
 from datamodules.sources.source import Source
-from poseproof.errors import DataError
+from poseproof.errors import DataError, UserError
 
 # side of a crop, in widths of the image
 _SMALLEST, _LARGEST = 0.01, 10
 
 
 class Human36MImages(Source):
-    """Human36M, and beside it the images that H36M-Toolbox extracts from the videos.
+    """Human36M with the images that H36M-Toolbox extracts from the videos.
 
-    The layout of its `video_to_images.py` (github.com/CHUNYUWANG/H36M-Toolbox):
+    The layout is that of `video_to_images.py` (github.com/CHUNYUWANG/H36M-Toolbox):
     `s_01_act_02_subact_01_ca_01/s_01_act_02_subact_01_ca_01_000001.jpg`, images of every frame at
-    50 fps and full size, counted from 1. Only those of the kept frames are needed. Which take is
-    which `subact` differs from subject to subject, as in the data set's own table.
+    50 fps and full size, numbered from 1. Only the images of the kept frames are needed. Which
+    take is which `subact` differs between subjects, as in the data set's own table.
 
     Args:
         root: folder of Human36M's files.
-        images: folder of the images' folders.
-        keypoints: as for Human36M.
-        stride: keep every so many frames of each sequence.
+        images: folder that contains the folders of images.
+        keypoints: 2D keypoints to use, as for Human36M.
+        stride: distance between the kept frames of each sequence.
 
     Raises:
-        ValueError: the stride is not positive.
+        UserError: the stride is not positive.
     """
 
     def __init__(self, root: str, images: str, keypoints: str = "gt", stride: int = 50) -> None:
         if stride < 1:
-            raise ValueError(f"Every {stride}th frame cannot be kept: give a stride of 1 or more.")
+            raise UserError(f"A stride of {stride} is not possible: give a stride of 1 or more.")
         self.root = root
         self.images = images
         self.keypoints = keypoints
         self.stride = stride
 
     def read(self) -> PoseSequences:
-        """Read and check the poses, that every image is there, and each sequence's first image.
+        """Read and check the poses, that every image exists, and the first image of each sequence.
 
         Raises:
-            DataError: anything wrong with them.
+            DataError: anything is wrong with them.
         """
         sequences = Human36M(self.root, self.keypoints).load().every(self.stride)
         folder = Path(self.images)
@@ -81,8 +81,8 @@ class Human36MImages(Source):
             segment = next(s for s in sequences.segments if number < s.stop)
             raise DataError(
                 f"subject {segment.subject}, action {segment.take!r}, camera {segment.camera.id}, "
-                f"frame {(number - segment.start) * self.stride}: its 2D keypoints ask for a crop "
-                f"of {widths[number]:.3g} image widths, which no person takes: repair them."
+                f"frame {(number - segment.start) * self.stride}: its 2D keypoints need a crop "
+                f"of {widths[number]:.3g} image widths, which fits no person: repair them."
             )
         return crops
 

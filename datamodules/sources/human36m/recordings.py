@@ -1,4 +1,4 @@
-"""What Human3.6M recorded: its cameras, and which take is which folder of images."""
+"""The recordings of Human3.6M: its cameras, and the folder of images of each take."""
 
 from functools import cache
 from pathlib import Path
@@ -48,8 +48,8 @@ def human36m_cameras() -> dict[str, tuple[Camera, ...]]:
     """Subject -> the four cameras of Human3.6M, in the order of the public 2D files."""
     calibration = yaml.safe_load(_CALIBRATION.read_text())
 
-    def lens(held: dict[str, Any]) -> dict[str, Any]:
-        return {key: tuple(v) if isinstance(v, list) else v for key, v in held.items()}
+    def lens(values: dict[str, Any]) -> dict[str, Any]:
+        return {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
 
     return {
         subject: tuple(
@@ -65,7 +65,10 @@ def human36m_cameras() -> dict[str, tuple[Camera, ...]]:
 
 
 def folder_of(segment: Segment) -> str:
-    """The name of the folder of a sequence's images, in the layout of H36M-Toolbox.
+    """Name the folder of a sequence's images, in the layout of H36M-Toolbox.
+
+    Args:
+        segment: sequence of Human3.6M.
 
     Raises:
         DataError: the data set has no take of that name.
@@ -76,7 +79,7 @@ def folder_of(segment: Segment) -> str:
     if action not in _ACTIONS or segment.take not in names:
         raise DataError(
             f"Human3.6M has no images of subject {subject}, action {segment.take!r}: its takes are "
-            f"{' and '.join(names)}; take the public file's own names."
+            f"{' and '.join(names)}; use the names of the public file."
         )
     cameras = [camera.id for camera in human36m_cameras()[subject]]
     return (

@@ -24,13 +24,13 @@ _DROPPED = ("S11", "Directions")
 class Human36M(Source):
     """Reads `data_3d_h36m.npz` and `data_2d_h36m_{keypoints}.npz`.
 
-    50 fps, four cameras, all frames, subjects S1, S5, S6, S7, S8 (train), S9 and S11 (test), both
-    takes of the fifteen actions but for S11's first "Directions". The 3D file holds 32 joints, of
-    which 17 are kept. Cameras are Human3.6M's own (`human36m_cameras.yaml`).
+    50 fps, four cameras, all frames; subjects S1, S5, S6, S7, S8 to train on, S9 and S11 to test
+    on; both takes of the fifteen actions except S11's first "Directions". The 3D file has 32
+    joints, of which 17 are kept. The cameras are Human3.6M's own (`cameras.yaml`).
 
     Args:
         root: folder of the files. Human3.6M needs your own licence: vision.imar.ro/human3.6m.
-        keypoints: `gt`, or the 2D detections to use, such as `cpn_ft_h36m_dbb`.
+        keypoints: 2D keypoints to use: "gt" or detections, such as "cpn_ft_h36m_dbb".
     """
 
     def __init__(self, root: str, keypoints: str = "gt") -> None:
@@ -38,10 +38,10 @@ class Human36M(Source):
         self.keypoints = keypoints
 
     def read(self) -> PoseSequences:
-        """Read and check the two files.
+        """Read and check the files.
 
         Raises:
-            DataError: anything wrong with them.
+            DataError: anything is wrong with them.
         """
         file_3d = Path(self.root) / "data_3d_h36m.npz"
         file_2d = Path(self.root) / f"data_2d_h36m_{self.keypoints}.npz"
@@ -71,7 +71,7 @@ class Human36M(Source):
 def _kept(world: Float32, where: str) -> Float32:
     if world.shape[1:] != (32, 3):
         raise DataError(
-            f"{where}: {world.shape[1]} joints, but the public file has 32: for poses that are "
-            "reduced to 17 already use PoseNpz."
+            f"{where}: {world.shape[1]} joints, but the public file has 32: for poses of 17 "
+            "joints use PoseNpz."
         )
     return np.ascontiguousarray(world[:, _KEPT])

@@ -29,21 +29,21 @@ _SPLITS = {
 class HumanEva(Source):
     """Reads `data_3d_humaneva15.npz` and `data_2d_humaneva15_{keypoints}.npz`.
 
-    60 fps, the three colour cameras, 640 x 480 pixels, subjects S1 to S3 of the Train part to train
-    on and of the Validate part to test on, named `Train/S1` and so on. A take such as
-    `Walking 1 chunk0` is a stretch of sound motion capture. An action is that of one person, as in
-    the tables of this data set: `Walking S1`, and so on with Jog, Box, Gestures and ThrowCatch.
-    Extrinsics are VideoPose3D's (`humaneva_cameras.yaml`); the
-    cameras' distortion is not known here, and NaN.
+    60 fps, the three colour cameras, 640 x 480 pixels. Subjects S1 to S3 of the Train sequences
+    are trained on and those of the Validate sequences tested on, named `Train/S1` and so on. A
+    take such as `Walking 1 chunk0` is a stretch of sound motion capture. An action belongs to one
+    person, as in the tables of this data set: `Walking S1`, and likewise Jog, Box, Gestures and
+    ThrowCatch. Extrinsics are VideoPose3D's (`cameras.yaml`); the distortion of the cameras is not
+    known here, and NaN.
 
     COCO's 17 keypoints become the 15 joints: the pelvis is midway between the hips, the thorax
-    midway between the shoulders. The head, which is the top of it in HumanEva, has no keypoint near
-    it; midway between the ears stands for it, which turns least with the face.
+    midway between the shoulders. HumanEva's head is the top of the head, which no keypoint is near;
+    midway between the ears replaces it, the point that turns least with the face.
 
     Args:
         root: folder of the files. HumanEva needs your own licence: humaneva.is.tue.mpg.de.
-        keypoints: `gt`, or the 2D detections to use, such as `detectron_pt_coco`.
-        actions: those to read, such as Walking and Jog; all when not given.
+        keypoints: 2D keypoints to use: "gt" or detections, such as "detectron_pt_coco".
+        actions: actions to read, such as Walking and Jog; all when it is None.
     """
 
     def __init__(
@@ -54,10 +54,10 @@ class HumanEva(Source):
         self.actions = actions
 
     def read(self) -> PoseSequences:
-        """Read and check the two files.
+        """Read and check the files.
 
         Raises:
-            DataError: anything wrong with them.
+            DataError: anything is wrong with them.
         """
         file_3d = Path(self.root) / "data_3d_humaneva15.npz"
         file_2d = Path(self.root) / f"data_2d_humaneva15_{self.keypoints}.npz"
@@ -71,10 +71,10 @@ class HumanEva(Source):
             )
         if _is_coco(contents_2d, file_2d.name):
             flat = {subject: from_coco(flat.get(subject, {}), file_2d.name) for subject in wanted}
-        held = {subject: poses[subject] for subject in wanted}
+        used = {subject: poses[subject] for subject in wanted}
         views = [
             replace(view, action=f"{view.action} {view.subject.split('/')[1]}")
-            for view in read_views(held, flat, humaneva_cameras(), 60.0, file_2d.name)
+            for view in read_views(used, flat, humaneva_cameras(), 60.0, file_2d.name)
             if self.actions is None or view.action in self.actions
         ]
         return assemble(views, HUMANEVA15, _SPLITS, f"HumanEva-I ({self.keypoints} 2D)")
@@ -82,11 +82,11 @@ class HumanEva(Source):
 
 @cache
 def humaneva_cameras() -> dict[str, tuple[Camera, ...]]:
-    """Subject of either part -> the cameras C1, C2 and C3."""
+    """Subject, such as `Train/S1` -> its cameras C1, C2 and C3."""
     calibration = yaml.safe_load(_CALIBRATION.read_text())
     unknown = float("nan")
     return {
-        f"{part}/{subject}": tuple(
+        f"{split}/{subject}": tuple(
             Camera(
                 id=lens["id"],
                 width=640,
@@ -100,7 +100,7 @@ def humaneva_cameras() -> dict[str, tuple[Camera, ...]]:
             )
             for lens, pose in zip(calibration["intrinsics"], poses, strict=True)
         )
-        for part in ("Train", "Validate")
+        for split in ("Train", "Validate")
         for subject, poses in calibration["extrinsics"].items()
     }
 
@@ -117,8 +117,8 @@ def _is_coco(contents: Mapping[str, Any], name: str) -> bool:
     return layout == "coco"
 
 
-# the keypoints that each joint is midway between: hips for the pelvis, shoulders for the thorax,
-# ears for the head
+# keypoints that each joint is midway between: hips for the pelvis, shoulders for the thorax, ears
+# for the head
 _MIDWAY = (
     *((11, 12), (5, 6), (5,), (7,), (9,), (6,), (8,), (10,)),
     *((11,), (13,), (15,), (12,), (14,), (16,), (3, 4)),
@@ -126,27 +126,29 @@ _MIDWAY = (
 
 
 def from_coco(takes: Mapping[str, Any], name: str) -> dict[str, list[Float32]]:
-    """Bring a subject's detections to the 15 joints.
+    """Convert a subject's detections to the 15 joints.
 
     Args:
-        takes: take -> one (F, 17, C) a camera; the C columns are averaged, a score too.
-        name: of the file, for messages.
+        takes: take -> one (F, 17, C) for each camera; all C columns are averaged, scores too.
+        name: name of the file, for messages.
 
     Returns:
-        Take -> one (F, 15, C) a camera.
+        Take -> one (F, 15, C) for each camera.
 
     Raises:
-        DataError: something else than a list of such arrays.
+        DataError: a take is not a list of such arrays.
     """
     joined: dict[str, list[Float32]] = {}
     for take, seen in takes.items():
         if not isinstance(seen, list | tuple | np.ndarray) or getattr(seen, "ndim", 1) == 0:
-            raise DataError(f"{name}, action {take!r}: a list of one array a camera is needed.")
+            raise DataError(
+                f"{name}, action {take!r}: a list of one array for each camera is needed."
+            )
         for pixels in seen:
             flat = as_array(pixels, f"{name}, action {take!r}")
             if flat.shape[1] != 17:
                 raise DataError(
-                    f"{name}, action {take!r}: {flat.shape[1]} keypoints, but COCO has 17."
+                    f"{name}, action {take!r}: {flat.shape[1]} keypoints, but COCO's 17 are needed."
                 )
             middles = [flat[:, list(between)].mean(axis=1) for between in _MIDWAY]
             joined.setdefault(take, []).append(np.stack(middles, axis=1))

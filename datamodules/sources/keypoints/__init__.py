@@ -1,1 +1,1 @@
-"""Readers of what 2D estimators write, one file a format."""
+"""Readers of the 2D keypoints that estimators write."""

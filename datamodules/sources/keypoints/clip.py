@@ -1,4 +1,4 @@
-"""What every reader of 2D keypoints hands over: the people of every frame, checked."""
+"""The people of every frame of a clip, as the readers of 2D keypoints return them."""
 
 import re
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from poseproof.errors import DataError
 
 LARGEST = 1e6  # pixels, and any score
 MOST_PEOPLE = 100  # in a frame
-# digits of a frame's number
+# digits of a frame number
 _LONGEST = 15
 _NUMBER = re.compile(r"\d+")
 
@@ -24,7 +24,7 @@ class Person:
     Attributes:
         keypoints: (J, 3) float64: x and y in pixels and a score, which is 0 where a joint is
             missing.
-        score: of the person; the mean of the joints' where the file gives none.
+        score: score of the person; the mean of the joints' scores where the file gives none.
     """
 
     keypoints: NDArray[np.float64]
@@ -33,14 +33,14 @@ class Person:
 
 @dataclass(frozen=True)
 class Clip:
-    """What a file, or a folder of them, holds.
+    """The contents of a file of 2D keypoints, or of a folder of such files.
 
     Attributes:
-        format: what it is, in words.
-        people: frame number -> the people in that frame, all of J joints.
-        layout: which joints: "coco" or "h36m" where the file says so.
-        image_size: width and height in pixels, where the file says so.
-        fps: frames a second, where the file says so.
+        format: name of the format, for reports.
+        people: frame number -> people in that frame, all with J joints.
+        layout: joint layout, "coco" or "h36m", where the file states it.
+        image_size: width and height in pixels, where the file states them.
+        fps: frames per second, where the file states them.
     """
 
     format: str
@@ -50,57 +50,76 @@ class Clip:
     fps: float | None = None
 
 
-def is_number(held: Any) -> TypeGuard[float]:  # noqa: ANN401
-    """Whether it is a finite number of a reasonable size."""
-    # large integers turn into no float
-    return type(held) in (int, float) and -LARGEST < held < LARGEST
+def is_number(value: Any) -> TypeGuard[float]:  # noqa: ANN401
+    """Whether a value is a finite number below a million."""
+    # integers may be too large for a float
+    return type(value) in (int, float) and -LARGEST < value < LARGEST
 
 
 def flat_person(
-    held: Any,  # noqa: ANN401
+    numbers: Any,  # noqa: ANN401
     score: Any,  # noqa: ANN401
     joints: Iterable[int],
     where: str,
 ) -> Person:
-    """A person of a flat list: x, y and score of one joint after the other.
+    """Read a person from a flat list: x, y and score of one joint after the other.
 
     Args:
-        held: the list.
-        score: of the person; none where the file has none.
-        joints: how many there may be.
-        where: for messages.
+        numbers: the list.
+        score: score of the person; None where the file has none.
+        joints: permitted numbers of joints.
+        where: place in the file, for messages.
 
     Raises:
-        DataError: another number of joints, or what is no number.
+        DataError: the list has another length, or a value is not a number.
     """
-    if not isinstance(held, list) or len(held) not in [3 * count for count in joints]:
+    if not isinstance(numbers, list) or len(numbers) not in [3 * count for count in joints]:
         counts = " or ".join(str(3 * count) for count in joints)
-        found = f"{len(held)} of them" if isinstance(held, list) else type(held).__name__
+        found = f"{len(numbers)} of them" if isinstance(numbers, list) else type(numbers).__name__
         raise DataError(
-            f"{where}: {counts} numbers are needed, an x, a y and a score for each joint, and not "
+            f"{where}: {counts} numbers are needed, an x, a y and a score for each joint, not "
             f"{found}."
         )
-    if not all(map(is_number, held)) or not (score is None or is_number(score)):
-        raise DataError(f"{where}: a coordinate or a score is no finite number below a million.")
-    return person(np.array(held, np.float64).reshape(-1, 3), score)
+    if not all(map(is_number, numbers)) or not (score is None or is_number(score)):
+        raise DataError(
+            f"{where}: a coordinate or a score is not a finite number below a million: correct it."
+        )
+    return person(np.array(numbers, np.float64).reshape(-1, 3), score)
 
 
 def person(keypoints: NDArray[np.float64], score: float | None = None) -> Person:
-    """A person of (J, 3) keypoints; scores below 0 say that a joint is missing."""
+    """Make a person.
+
+    Args:
+        keypoints: (J, 3) x and y in pixels and a score; a score below 0 marks a missing joint.
+        score: score of the person; the mean of the joints' scores when it is None.
+    """
     keypoints[:, 2] = keypoints[:, 2].clip(0)
     return Person(keypoints, float(keypoints[:, 2].mean() if score is None else score))
 
 
 def seen(keypoints: NDArray[np.float64], min_score: float) -> NDArray[np.bool_]:
-    """Which of (..., J, 3) keypoints are there, with such a score: (..., J)."""
+    """Find the joints that count as seen.
+
+    Args:
+        keypoints: (..., J, 3) x and y in pixels and a score.
+        min_score: least score of a joint that counts as seen.
+
+    Returns:
+        (..., J) mask.
+    """
     return keypoints[..., 2] >= max(min_score, np.finfo(np.float64).tiny)
 
 
 def frame_numbers(names: Iterable[str], where: str) -> dict[str, int]:
-    """Name of an image or a file -> the last number in it, or 0 if there is but one name.
+    """Find the frame number in each name, which is the last number in it.
+
+    Args:
+        names: names of images or files; a single name needs no number.
+        where: place of the names, for messages.
 
     Raises:
-        DataError: a name without a number, or two with the same.
+        DataError: a name has no number, or two names have the same.
     """
     names = list(dict.fromkeys(names))
     if len(names) == 1:
@@ -109,7 +128,7 @@ def frame_numbers(names: Iterable[str], where: str) -> dict[str, int]:
     numbers = {name: int(each[-1][-_LONGEST:]) for name, each in found.items() if each}
     if len(set(numbers.values())) < len(names):
         raise DataError(
-            f"{where}: the images' names do not number the frames of one clip: name them by frame, "
-            "such as 000012.jpg, one clip a file."
+            f"{where}: the names of the images do not number the frames of one clip: name them by "
+            "frame, such as 000012.jpg, one clip a file."
         )
     return numbers

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from datamodules.sources.keypoints.clip import Clip, Person, seen
 from poseproof.errors import DataError
 
-# of two boxes, over which they are one person's
+# overlap of two boxes above which they belong to one person
 _OVERLAP = 0.3
-# frames that a person may be hidden for
+# frames for which a person may be hidden
 _HIDDEN = 30
 # a person and the box around them: least x, y, largest x, y
 Boxed = tuple[Person, NDArray[np.float64]]
@@ -32,18 +32,18 @@ class _Track:
 
 
 def one_person(clip: Clip, min_score: float) -> tuple[NDArray[np.int64], NDArray[np.float64], str]:
-    """Follow people over the frames by how their boxes overlap, and take the surest of them.
+    """Follow people over the frames by how their boxes overlap, and choose one of them.
 
-    That is the one whose scores have the largest sum: who is seen for long, and clearly. Frames
+    The chosen person has the largest sum of scores: who is seen for long, and clearly. Frames
     that are numbered in steps, such as 0, 5, 10, follow each other.
 
     Args:
-        clip: the people of every frame.
-        min_score: of joints that count as seen.
+        clip: people of every frame.
+        min_score: least score of a joint that counts as seen.
 
     Returns:
-        Frame numbers (F,), from the first sight of the person to the last; keypoints (F, J, 3) with
-        scores of 0 where the person is not there; and a sentence about who was taken.
+        Frame numbers (F,), from the first to the last that shows the person; keypoints (F, J, 3)
+        with scores of 0 where the person is not seen; and a sentence about the choice.
 
     Raises:
         DataError: nobody has a joint that counts as seen.
@@ -72,16 +72,16 @@ def one_person(clip: Clip, min_score: float) -> tuple[NDArray[np.int64], NDArray
         keypoints[place - first] = person.keypoints
     frames = numbers[0] + step * (first + np.arange(count))
     most = max(map(len, clip.people.values()))
-    said = (
+    note = (
         f"The person seen in {len(chosen.people)} of the {len(numbers)} frames, from {frames[0]} "
         f"to {frames[-1]}, is lifted"
     )
     if most > 1:
-        said += (
+        note += (
             f": of up to {most} people in a frame, followed by how their boxes overlap, the one "
             "with the largest sum of scores"
         )
-    return frames, keypoints, f"{said}."
+    return frames, keypoints, f"{note}."
 
 
 def _continue(near: list[_Track], people: list[Boxed], place: int) -> list[_Track]:
@@ -103,9 +103,9 @@ def _continue(near: list[_Track], people: list[Boxed], place: int) -> list[_Trac
 
 
 def _boxed(people: list[Person], min_score: float) -> list[Boxed]:
-    """Those of whom a joint is seen, and the boxes of the middle four fifths of their joints.
+    """Find boxes around the middle four fifths of the joints of people who are seen.
 
-    One joint that is far off would make another person of them.
+    One joint that is far off would otherwise make another person of them.
     """
     places = [each.keypoints[seen(each.keypoints, min_score), :2] for each in people]
     return [
@@ -116,7 +116,10 @@ def _boxed(people: list[Person], min_score: float) -> list[Boxed]:
 
 
 def _overlaps_of(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Intersection over union, (A, B), of boxes (A, 4) and (B, 4): least x, y, largest x, y."""
+    """Compute the intersection over union (A, B) of boxes (A, 4) and (B, 4).
+
+    A box is the least x, the least y, the largest x and the largest y.
+    """
     low = np.maximum(one[:, None, :2], other[None, :, :2])
     high = np.minimum(one[:, None, 2:], other[None, :, 2:])
     shared = (high - low).clip(0).prod(axis=2)

@@ -1,4 +1,4 @@
-"""A clip of a user's own, ready to be lifted."""
+"""A user's own clip: one person's keypoints in Human3.6M's joints."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +22,12 @@ class OwnClip:
     """One person's 2D keypoints in Human3.6M's joints.
 
     Attributes:
-        title: the file, and its format.
-        frames: (F,) numbers of the frames, as the file has them.
+        title: name of the file, and its format.
+        frames: (F,) numbers of the frames in the file.
         keypoints: (F, 17, 2) pixels, every joint in every frame.
-        image_size: width and height, pixels.
-        fps: frames a second, where the file says so.
-        notes: a sentence about each thing that was chosen, made up or guessed.
+        image_size: width and height in pixels.
+        fps: frames per second, where the file states them.
+        notes: a sentence about everything that was chosen, filled in or guessed.
     """
 
     title: str
@@ -38,7 +38,7 @@ class OwnClip:
     notes: tuple[str, ...]
 
     def sequences(self) -> PoseSequences:
-        """The clip as protocols and methods take it, without 3D truth."""
+        """Convert to the form that protocols and methods take, without 3D truth."""
         camera = unknown_camera(*self.image_size)
         screen = normalize_screen(torch.from_numpy(self.keypoints), camera).float().numpy()
         count = len(self.frames)
@@ -55,24 +55,26 @@ class OwnClip:
 def read_own_clip(
     path: Path, image_size: tuple[int, int] | None, layout: str | None, min_score: float
 ) -> OwnClip:
-    """Read a file, choose a person, fill what is missing, and bring it to Human3.6M's joints.
+    """Read a file, choose a person, fill in missing joints, and convert to Human3.6M's joints.
 
     Args:
-        path: a file, or a folder of one file a frame.
-        image_size: width and height in pixels; the file's when not given, or an estimate.
-        layout: "coco" or "h36m"; the file's when not given, or COCO's.
-        min_score: of joints that count as seen.
+        path: a file, or a folder of one file for each frame.
+        image_size: width and height in pixels; those of the file when None, or else an estimate.
+        layout: "coco" or "h36m"; that of the file when None, or else COCO.
+        min_score: least score of a joint that counts as seen.
 
     Raises:
-        DataError: anything wrong with the file, or what it says against what is given.
+        DataError: anything is wrong with the file, or it contradicts what is given.
     """
     clip = read_clip(path)
-    for what, said, given in (
-        ("joints", clip.layout, layout),
-        ("an image size", clip.image_size, image_size),
+    for what, stated, given in (
+        ("its joints", clip.layout, layout),
+        ("its image size", clip.image_size, image_size),
     ):
-        if said and given and said != given:
-            raise DataError(f"{path} has {what} of its own, {said}, and not {given}: leave it out.")
+        if stated and given and stated != given:
+            raise DataError(
+                f"{path} states {what}, {stated}, but {given} is given: leave the option out."
+            )
     frames, keypoints, note = one_person(clip, min_score)
     notes = [note]
     there = keypoints[seen(keypoints, min_score)][:, :2]
@@ -80,21 +82,22 @@ def read_own_clip(
     if size is None:
         size = estimated_size(there)
         notes.append(
-            f"The image's size is not known and taken for {size[0]} x {size[1]}, the smallest of a "
-            "video that holds all keypoints: give it with --data.init_args.image_size."
+            f"The size of the image is unknown and taken for {size[0]} x {size[1]}, the smallest "
+            "of a video that contains all keypoints: give it with --data.init_args.image_size."
         )
     check_size(size, there)
     order = layout or clip.layout or "coco"
-    points, part = filled(keypoints, order, min_score)
-    if part:
+    points, share = filled(keypoints, order, min_score)
+    if share:
         notes.append(
-            f"{part:.1%} of the joints' places were missing or had a score below {min_score:g}: "
-            "they lie on the line between those before and after."
+            f"{share:.1%} of the joints were missing or had a score below {min_score:g}: "
+            "they are interpolated between the frames before and after."
         )
     if not (layout or clip.layout) and looks_like_h36m(points):
         raise DataError(
-            f"{path} does not say which joints it has, and its first five, a face in COCO's order, "
-            "are spread like Human3.6M's hip and leg: set --data.init_args.layout to h36m or coco."
+            f"{path} does not state its joint layout, and its first five joints, a face in COCO's "
+            "order, are spread like Human3.6M's hip and leg: set --data.init_args.layout to h36m "
+            "or coco."
         )
     return OwnClip(
         title=f"{path.name} ({clip.format})",
@@ -106,17 +109,20 @@ def read_own_clip(
     )
 
 
-# sizes of videos, width and height, small to large; each may stand upright
+# sizes of videos, width and height, small to large; portrait is common too
 _COMMON = ((320, 240), (640, 360), (640, 480), (854, 480), (1280, 720), (1920, 1080))
 _LARGE = ((2560, 1440), (3840, 2160), (7680, 4320))
 _SMALLEST, _LARGEST = 16, 32_768
 
 
 def estimated_size(points: NDArray[np.float64]) -> tuple[int, int]:
-    """The smallest common size of a video that holds all points (N, 2) in pixels.
+    """Estimate the size of the image that keypoints are in: the smallest common size of a video.
+
+    Args:
+        points: (N, 2) pixels.
 
     Raises:
-        DataError: none does, or the points are no pixels.
+        DataError: no common size contains the points, or they are not pixels.
     """
     _check_pixels(points)
     either = [size for pair in (*_COMMON, *_LARGE) for size in (pair, pair[::-1])]
@@ -125,20 +131,24 @@ def estimated_size(points: NDArray[np.float64]) -> tuple[int, int]:
         if reach[0] <= width and reach[1] <= height:
             return width, height
     raise DataError(
-        f"The keypoints reach to {reach[0]:.0f}, {reach[1]:.0f}, where no video does: give the "
+        f"The keypoints reach {reach[0]:.0f}, {reach[1]:.0f}, beyond any common video: give the "
         "size of the image with --data.init_args.image_size '[width, height]'."
     )
 
 
 def check_size(size: tuple[int, int], points: NDArray[np.float64]) -> None:
-    """Check that points (N, 2) are pixels of an image of that size.
+    """Check that keypoints are pixels of an image of this size.
+
+    Args:
+        size: width and height in pixels.
+        points: (N, 2) pixels.
 
     Raises:
-        DataError: they are not, or it is no size of an image.
+        DataError: the points are not pixels of it, or no image has this size.
     """
     if not all(_SMALLEST <= side <= _LARGEST for side in size):
         raise DataError(
-            f"An image of {size[0]} x {size[1]} pixels is not one: give width and height, "
+            f"An image of {size[0]} x {size[1]} pixels is not possible: give width and height, "
             f"{_SMALLEST} to {_LARGEST}."
         )
     _check_pixels(points)

@@ -24,29 +24,32 @@ _MOST_FILES = 200_000  # in a folder; an hour and more of video
 
 
 def read_clip(path: Path) -> Clip:
-    """Read a file, or a folder of one file a frame.
+    """Read a file of 2D keypoints, or a folder of one file for each frame, in any known format.
+
+    Args:
+        path: the file or the folder.
 
     Raises:
-        DataError: it is not there, of none of the formats, damaged or wrong, or has nobody in it.
+        DataError: it does not exist, is of no known format, is damaged, or contains nobody.
     """
     clip = _folder(path) if path.is_dir() else _file(path)
     if not any(clip.people.values()):
-        raise DataError(f"{path} has nobody in it.")
+        raise DataError(f"{path} contains no people: choose another file.")
     return clip
 
 
 def _folder(path: Path) -> Clip:
     frames = {name: load_json(path / name) for name in _json_names(path)}
-    if all(isinstance(held, list) for held in frames.values()):
+    if all(isinstance(contents, list) for contents in frames.values()):
         return read_mmpose_images(path, frames)
     return read_openpose(path, frames)
 
 
 def _json_names(folder: Path) -> list[str]:
-    """The names of the JSON files in a folder.
+    """List the names of the JSON files in a folder.
 
     Raises:
-        DataError: there is none, or so many, or so much in them, as no clip has.
+        DataError: there are none, or more files or bytes than a clip has.
     """
     try:
         sizes = {path.name: path.stat().st_size for path in folder.glob("*.json")}
@@ -70,53 +73,56 @@ def _file(path: Path) -> Clip:
         raise DataError(f"{path} cannot be read: check the path.") from error
     if start == b"PK":
         return read_npz(path)
-    held = load_json(path)
-    if is_openpose_frame(held):
-        return read_openpose(path, {path.name: held})
-    if isinstance(held, dict) and "instance_info" in held:
-        return read_mmpose(path, held)
-    if isinstance(held, dict) and held and all(map(is_openpose_frame, held.values())):
-        return read_openpose(path, held)
-    if isinstance(held, list) and held and _is_mmpose(held[0]):
-        return read_mmpose(path, held)
-    if isinstance(held, list) and held:
-        return read_coco_results(path, held)
+    contents = load_json(path)
+    if is_openpose_frame(contents):
+        return read_openpose(path, {path.name: contents})
+    if isinstance(contents, dict) and "instance_info" in contents:
+        return read_mmpose(path, contents)
+    if isinstance(contents, dict) and contents and all(map(is_openpose_frame, contents.values())):
+        return read_openpose(path, contents)
+    if isinstance(contents, list) and contents and _is_mmpose(contents[0]):
+        return read_mmpose(path, contents)
+    if isinstance(contents, list) and contents:
+        return read_coco_results(path, contents)
     raise DataError(
-        f"{path} is none of the formats that are read: an npz with `keypoints`, COCO results, or "
+        f"{path} is of no known format: give an npz with `keypoints`, COCO results, or "
         "what OpenPose, AlphaPose or MMPose writes."
     )
 
 
-def _is_mmpose(held: Any) -> bool:  # noqa: ANN401
-    return is_mmpose_person(held) or is_mmpose_frame(held)
+def _is_mmpose(value: Any) -> bool:  # noqa: ANN401
+    return is_mmpose_person(value) or is_mmpose_frame(value)
 
 
 def read_npz(path: Path) -> Clip:
-    """Read `keypoints` (F, 17, 2) in pixels, or (F, 17, 3) with scores.
+    """Read `keypoints` (F, 17, 2) in pixels, or (F, 17, 3) with scores, from an .npz file.
 
-    NaN says that a joint is missing. Optional are `scores` (F, 17), `image_size` (width, height),
+    NaN marks a missing joint. Optional arrays are `scores` (F, 17), `image_size` (width, height),
     `fps`, and `layout`, "coco" or "h36m".
 
+    Args:
+        path: the file.
+
     Raises:
-        DataError: no such file, damaged, other keys or shapes, or what is no number.
+        DataError: the file is missing or damaged, or has other keys, shapes or types.
     """
-    held = load_npz(path)
+    arrays = load_npz(path)
     known = ("keypoints", "scores", "image_size", "fps", "layout")
-    if "keypoints" not in held or (others := sorted(set(held) - set(known))):
-        has = ", ".join(held) if "keypoints" not in held else ", ".join(others)
+    if "keypoints" not in arrays or (others := sorted(set(arrays) - set(known))):
+        has = ", ".join(arrays) if "keypoints" not in arrays else ", ".join(others)
         raise DataError(
             f"{path} has {_short(has) or 'nothing'}, but `keypoints` is needed, and there may be "
             f"{', '.join(known[1:])}."
         )
-    keypoints = _numbers(held["keypoints"], f"{path}, `keypoints`")
+    keypoints = _numbers(arrays["keypoints"], f"{path}, `keypoints`")
     if keypoints.ndim != 3 or keypoints.shape[1] != 17 or keypoints.shape[2] not in (2, 3):
         raise DataError(
             f"{path}: `keypoints` has shape {keypoints.shape}, but (frames, 17, 2 or 3) is needed."
         )
     missing = np.isnan(keypoints).any(axis=2)
     scores = keypoints[..., 2] if keypoints.shape[2] == 3 else np.ones(keypoints.shape[:2])
-    if "scores" in held:
-        scores = _numbers(held["scores"], f"{path}, `scores`")
+    if "scores" in arrays:
+        scores = _numbers(arrays["scores"], f"{path}, `scores`")
         if scores.shape != missing.shape:
             raise DataError(
                 f"{path}: `scores` has shape {scores.shape}, but {missing.shape} is needed: one "
@@ -128,47 +134,49 @@ def read_npz(path: Path) -> Clip:
     return Clip(
         format="npz",
         people={frame: [person(joints)] for frame, joints in enumerate(points)},
-        layout=_layout(held.get("layout"), path),
-        image_size=_size(held.get("image_size"), path),
-        fps=_fps(held.get("fps"), path),
+        layout=_layout(arrays.get("layout"), path),
+        image_size=_size(arrays.get("image_size"), path),
+        fps=_fps(arrays.get("fps"), path),
     )
 
 
-def _numbers(held: Any, where: str) -> NDArray[np.float64]:  # noqa: ANN401
-    if not isinstance(held, np.ndarray) or held.dtype.kind not in "fiu":
-        raise DataError(f"{where} is no array of real numbers.")
-    numbers = held.astype(np.float64)
+def _numbers(value: Any, where: str) -> NDArray[np.float64]:  # noqa: ANN401
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
+        raise DataError(f"{where} is not an array of real numbers: correct it.")
+    numbers = value.astype(np.float64)
     if (np.abs(numbers) >= LARGEST).any():
-        raise DataError(f"{where} holds numbers of a million or more, which are no pixels.")
+        raise DataError(
+            f"{where} has numbers of a million or more, which cannot be pixels: correct it."
+        )
     return numbers
 
 
-def _size(held: Any, path: Path) -> tuple[int, int] | None:  # noqa: ANN401
-    if held is None:
+def _size(value: Any, path: Path) -> tuple[int, int] | None:  # noqa: ANN401
+    if value is None:
         return None
-    numbers = _numbers(held, f"{path}, `image_size`")
+    numbers = _numbers(value, f"{path}, `image_size`")
     if numbers.shape != (2,) or not (numbers >= 1).all() or (numbers % 1).any():
-        raise DataError(f"{path}: `image_size` is not a width and a height in pixels.")
+        raise DataError(f"{path}: `image_size` is not a width and a height in pixels: correct it.")
     width, height = numbers.tolist()
     return int(width), int(height)
 
 
-def _fps(held: Any, path: Path) -> float | None:  # noqa: ANN401
-    if held is None:
+def _fps(value: Any, path: Path) -> float | None:  # noqa: ANN401
+    if value is None:
         return None
-    numbers = _numbers(held, f"{path}, `fps`")
+    numbers = _numbers(value, f"{path}, `fps`")
     if numbers.size != 1 or not 0 < numbers.item() <= 10_000:
-        raise DataError(f"{path}: `fps` is no number of frames a second.")
+        raise DataError(f"{path}: `fps` is not a number of frames per second: correct it.")
     return float(numbers.item())
 
 
-def _layout(held: Any, path: Path) -> str | None:  # noqa: ANN401
-    if held is None:
+def _layout(value: Any, path: Path) -> str | None:  # noqa: ANN401
+    if value is None:
         return None
-    said = held.item() if isinstance(held, np.ndarray) and held.size == 1 else held
-    if not isinstance(said, str) or said not in ("coco", "h36m"):
-        raise DataError(f"{path}: `layout` is neither coco nor h36m.")
-    return said
+    layout = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
+    if not isinstance(layout, str) or layout not in ("coco", "h36m"):
+        raise DataError(f"{path}: `layout` is neither coco nor h36m: correct it.")
+    return layout
 
 
 def _short(text: str) -> str:

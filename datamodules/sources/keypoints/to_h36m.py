@@ -1,4 +1,4 @@
-"""COCO's 17 joints in a clip to Human3.6M's 17, and what is missing of them filled."""
+"""Conversion of COCO's 17 joints to Human3.6M's, and interpolation of missing ones."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ COCO = (
     *("left_knee", "right_knee", "left_ankle", "right_ankle"),
 )
 JOINTS = {"coco": COCO, "h36m": H36M17.joints}
-# place in Human3.6M's order -> place in COCO's, of the joints that both have; feet are ankles
+# index in Human3.6M's order -> index in COCO's, of the joints that both have; feet are ankles
 _BOTH = {
     place: COCO.index(name)
     for place, name in enumerate(joint.replace("foot", "ankle") for joint in H36M17.joints)
@@ -24,20 +24,20 @@ _BOTH = {
 def filled(
     keypoints: NDArray[np.float64], layout: str, min_score: float
 ) -> tuple[NDArray[np.float64], float]:
-    """Put joints that are missing, or below a score, on the line between their sights in time.
+    """Interpolate joints that are missing, or below a score, in time.
 
-    Before its first sight and after its last, a joint stays where it was seen.
+    Before a joint is first seen and after it is last seen, it stays at that position.
 
     Args:
-        keypoints: (F, 17, 3) pixels and score.
+        keypoints: (F, 17, 3) x and y in pixels and a score.
         layout: "coco" or "h36m".
-        min_score: of joints that count as seen.
+        min_score: least score of a joint that counts as seen.
 
     Returns:
-        (F, 17, 2) pixels, and the part that was filled, 0 to 1.
+        (F, 17, 2) pixels, and the share of positions that was interpolated, 0 to 1.
 
     Raises:
-        DataError: a joint that is never seen.
+        DataError: a joint is never seen.
     """
     there = seen(keypoints, min_score)
     points = keypoints[..., :2].copy()
@@ -56,13 +56,13 @@ def filled(
 
 
 def from_coco(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Bring COCO's joints (F, 17, 2) to Human3.6M's (F, 17, 2).
+    """Convert COCO's joints (F, 17, 2) to Human3.6M's (F, 17, 2).
 
-    Limbs are taken over. With S the middle of the shoulders, N the nose, E that of the eyes:
+    Limbs are kept. With S the middle of the shoulders, N the nose and E the middle of the eyes:
     hip, the middle of the hips; thorax, S + (N - S) / 3; spine, the middle of hip and thorax; neck,
     S + 3 (N - S) / 4, as Human3.6M's is between neck and nose; head, the mean of eyes and ears
-    + (E - N), as Human3.6M's is at the top. The fractions are those of GAST-Net's and MHFormer's
-    demos, and so is the head, which there is right for people who stand upright alone.
+    + (E - N), as Human3.6M's is at the top. The fractions are those of the demos of GAST-Net and
+    MHFormer, and so is the head, which is correct there for upright people only.
     """
     joints = np.empty_like(points)
     for place, own in _BOTH.items():
@@ -87,9 +87,9 @@ def from_coco(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def looks_like_h36m(points: NDArray[np.float64]) -> bool:
-    """Whether the first five of (F, 17, 2) are a hip and a leg rather than a face.
+    """Whether the first five of the joints (F, 17, 2) are a hip and a leg rather than a face.
 
-    A face is a small part of a body; hips, knee and foot are a large one.
+    A face is small compared with the body; hips, knee and foot are not.
     """
-    part, whole = (np.ptp(each, axis=1).max(axis=1) for each in (points[:, :5], points))
-    return bool(np.median(part) > np.median(whole) / 3)
+    first, whole = (np.ptp(each, axis=1).max(axis=1) for each in (points[:, :5], points))
+    return bool(np.median(first) > np.median(whole) / 3)

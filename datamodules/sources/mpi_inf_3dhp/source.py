@@ -1,4 +1,4 @@
-"""MPIINF3DHP: the test set, and the training set, of MPI-INF-3DHP."""
+"""MPIINF3DHP: the test set and the training set of MPI-INF-3DHP."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from datamodules.sources.mpi_inf_3dhp.files import (
 )
 from datamodules.sources.source import Source
 from datamodules.views import View, assemble
-from poseproof.errors import DataError
+from poseproof.errors import UserError
 
 # hip, right leg, left leg, spine, neck, head, top of the head, left arm, right arm
 _TO_H36M = [14, 8, 9, 10, 11, 12, 13, 15, 1, 16, 0, 5, 6, 7, 2, 3, 4]
@@ -47,28 +47,28 @@ _UNKNOWN = (float("nan"), float("nan"))
 
 
 class MPIINF3DHP(Source):
-    """Reads MPI-INF-3DHP (Mehta et al., 3DV 2017), the official files or those of P-STMO's scripts.
+    """Reads MPI-INF-3DHP (Mehta et al., 3DV 2017): the official files or those of P-STMO's scripts.
 
     Test set: `TS1/annot_data.mat` to TS6 (in the root or its `mpi_inf_3dhp_test_set`), or else
     `data_test_3dhp.npz`. Six sequences, each a subject, of scenes GS (TS1, TS2: green screen), noGS
     (TS3, TS4) and outdoor (TS5, TS6). Of their frames 603, 540, 505, 553, 276 and 452 are valid and
     may be tested on. Images are 2048 x 2048 pixels, outdoors 1920 x 1080; intrinsics are those of
     the released SRNet code. Training set: `S1/Seq1/annot.mat` to S8, Seq2, of which the eight
-    cameras that VNect took, or else `data_train_3dhp.npz`; 2048 x 2048 pixels, 25 or 50 fps. The
-    intrinsics of its cameras are in none of these files, and NaN here.
+    cameras that VNect used are read, or else `data_train_3dhp.npz`; 2048 x 2048 pixels, 25 or 50
+    fps. The intrinsics of its cameras are in none of these files, and NaN here.
 
-    2D is the annotated one. The sequence stands for the action: activities change inside it. No
-    file tells the frame rate of the test set; it is taken as the 25 fps of most training videos.
+    2D is the annotated one. The action is the name of the sequence: activities change inside it. No
+    file states the frame rate of the test set; 25 fps is assumed, as of most training videos.
 
-    Limbs, pelvis and spine keep their names in the 17 joints of Human3.6M, where they come from
-    another rig; this data set's neck stands for the thorax, its head for the neck (or nose), and
-    the top of the head for the head.
+    Limbs, pelvis and spine keep their names in the 17 joints of Human3.6M, although another rig
+    recorded them; this data set's neck becomes the thorax, its head the neck (or nose), and the top
+    of the head the head.
 
     Args:
         root: folder of the files.
-        split: which set to read.
-        truth: the 3D annotations: `univ_annot3`, scaled to the height of Human3.6M's skeleton, by
-            which the official evaluation judges, or `annot3`, in the person's own size.
+        split: set to read.
+        truth: 3D annotations to use: `univ_annot3`, scaled to the height of Human3.6M's skeleton,
+            by which the official evaluation measures, or `annot3`, in the person's own size.
     """
 
     def __init__(
@@ -85,10 +85,11 @@ class MPIINF3DHP(Source):
         """Read and check the files.
 
         Raises:
-            DataError: anything wrong with them.
+            DataError: anything is wrong with them.
+        UserError: there is no such split.
         """
         if self.split not in ("test", "train", "all"):
-            raise DataError(f"There is no split {self.split!r}: choose test, train or all.")
+            raise UserError(f"There is no split {self.split!r}: choose test, train or all.")
         views: list[View] = []
         splits: dict[str, tuple[str, ...]] = {"train": (), "test": ()}
         if self.split != "test":
@@ -101,7 +102,7 @@ class MPIINF3DHP(Source):
 
 
 def _view(recording: Recording) -> View:
-    """A test sequence is a subject of its own, a training sequence a take of one."""
+    """Make a view: a test sequence is a subject of its own, a training sequence a take of one."""
     subject, _, take = recording.name.partition(" ")
     camera = _OUTDOOR if _SCENES.get(subject) == "outdoor" else _STUDIO
     if take:

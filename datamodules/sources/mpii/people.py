@@ -11,13 +11,21 @@ from poseproof.errors import DataError
 
 _JOINTS = 16
 _LARGEST = 1e5  # pixels
-# a person on two pixels would be seen in nothing
+# nothing can be seen of a person two pixels high
 _SMALLEST_SCALE, _LARGEST_SCALE = 0.01, 100
 
 
 @dataclass(frozen=True)
 class Person:
-    """A person in an image, in its pixels, counted from 1."""
+    """A person in an image, with pixels counted from 1.
+
+    Attributes:
+        image: file name of the image.
+        centre: x and y of the person's centre.
+        scale: height of the person in units of 200 pixels.
+        joints: x and y of the 16 joints.
+        known: whether each joint is annotated.
+    """
 
     image: str
     centre: tuple[float, float]
@@ -27,41 +35,44 @@ class Person:
 
 
 def read_people(path: Path) -> list[Person]:
-    """Those people of an annotation file who have a centre and a joint.
+    """Read the people of an annotation file who have a centre and a joint.
+
+    Args:
+        path: JSON file of annotations.
 
     Raises:
-        DataError: there is no such file, it is no JSON, or a field is missing or wrong.
+        DataError: the file cannot be read, is not JSON, or has a field that is missing or wrong.
     """
-    held = load_json(path)
-    if not isinstance(held, list) or not held:
-        raise DataError(f"{path} holds no list of people.")
-    people = [_person(entry, f"{path}, person {number}") for number, entry in enumerate(held)]
+    entries = load_json(path)
+    if not isinstance(entries, list) or not entries:
+        raise _wrong(f"{path}: a list of people is needed")
+    people = [_person(entry, f"{path}, person {number}") for number, entry in enumerate(entries)]
     kept = [person for person in people if person.centre != (-1, -1) and any(person.known)]
     if not kept:
-        raise DataError(f"{path} has nobody with a centre and a joint.")
+        raise _wrong(f"{path}: nobody has a centre and a joint")
     return kept
 
 
 def _person(entry: Any, where: str) -> Person:  # noqa: ANN401
     if not isinstance(entry, dict):
-        raise DataError(f"{where}: fields are needed, not {type(entry).__name__}.")
+        raise _wrong(f"{where}: fields are needed, not {type(entry).__name__}")
     image: Any = entry.get("image")
     if not is_name(image) or image != Path(image).name or not image.endswith(".jpg"):
-        raise DataError(f"{where}: `image` is not the name of a .jpg file.")
+        raise _wrong(f"{where}: `image` is not the name of a .jpg file")
     scale, joints = entry.get("scale"), entry.get("joints")
     if not _is_number(scale) or not _SMALLEST_SCALE <= scale < _LARGEST_SCALE:
-        raise DataError(
-            f"{where}: `scale` is not a number between {_SMALLEST_SCALE} and {_LARGEST_SCALE}."
+        raise _wrong(
+            f"{where}: `scale` is not a number between {_SMALLEST_SCALE} and {_LARGEST_SCALE}"
         )
     if not isinstance(joints, list) or len(joints) != _JOINTS:
-        raise DataError(f"{where}: `joints` is not a list of {_JOINTS}.")
+        raise _wrong(f"{where}: `joints` is not a list of {_JOINTS}")
     visible = entry.get("joints_vis")
     if (
         not isinstance(visible, list)
         or len(visible) != _JOINTS
         or not all(_is_number(mark) and mark in (0, 1) for mark in visible)
     ):
-        raise DataError(f"{where}: `joints_vis` is not a list of {_JOINTS} marks of 0 or 1.")
+        raise _wrong(f"{where}: `joints_vis` is not a list of {_JOINTS} marks of 0 or 1")
     return Person(
         image=image,
         centre=_point(entry.get("center"), f"{where}: `center`"),
@@ -71,13 +82,17 @@ def _person(entry: Any, where: str) -> Person:  # noqa: ANN401
     )
 
 
-def _point(held: Any, what: str) -> tuple[float, float]:  # noqa: ANN401
-    if not isinstance(held, list) or len(held) != 2 or not all(map(_is_number, held)):
-        raise DataError(f"{what} is not an x and a y in pixels.")
-    x, y = map(float, held)
+def _point(value: Any, where: str) -> tuple[float, float]:  # noqa: ANN401
+    if not isinstance(value, list) or len(value) != 2 or not all(map(_is_number, value)):
+        raise _wrong(f"{where} is not an x and a y in pixels")
+    x, y = map(float, value)
     return x, y
 
 
-def _is_number(held: Any) -> TypeGuard[float]:  # noqa: ANN401
-    # large integers turn into no float
-    return type(held) in (int, float) and -_LARGEST < held < _LARGEST and isfinite(held)
+def _is_number(value: Any) -> TypeGuard[float]:  # noqa: ANN401
+    # integers may be too large for a float
+    return type(value) in (int, float) and -_LARGEST < value < _LARGEST and isfinite(value)
+
+
+def _wrong(why: str) -> DataError:
+    return DataError(f"{why}; get HRNet's annotations of MPII again.")

@@ -1,4 +1,4 @@
-"""MPII: images of people in all activities, with 2D keypoints alone."""
+"""MPII: images of people in all kinds of activities, with 2D keypoints alone."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,7 +14,7 @@ from datamodules.sources.mpii.people import read_people
 from datamodules.sources.source import Source
 from poseproof.errors import DataError
 
-# MPII's joints in the places of Human3.6M's; it has none in that of the spine
+# MPII's joint for each of Human3.6M's; it has none for the spine
 _PLACES = [6, 2, 1, 0, 3, 4, 5, -1, 7, 8, 9, 13, 14, 15, 12, 11, 10]
 _SPLITS = {"train": ("train",), "test": ("valid",)}
 # pixels of a side at a scale of 1, and the margin that the data set's users take
@@ -26,22 +26,22 @@ _LOWER = 15
 class MPII(Source):
     """Reads `annot/train.json`, `annot/valid.json` and `images/` of MPII Human Pose.
 
-    The annotations are those that HRNet's and the simple baselines' repositories hand out, made
-    from the official `mpii_human_pose_v1_u12_1.mat`: a list of people with `image`, `center`,
-    `scale`, `joints` (16 of x, y, counted from 1) and `joints_vis`. "train" and "valid" are the two
+    The annotations are those of HRNet's and the simple baselines' repositories, made from the
+    official `mpii_human_pose_v1_u12_1.mat`: a list of people with `image`, `center`, `scale`,
+    `joints` (16 of x, y, counted from 1) and `joints_vis`. "train" and "valid" are the two
     subjects, every person a sequence of one frame. People without a centre or a joint are left out.
 
     There is no 3D truth: `has_joints` is False, and a model that trains lifting refuses the data.
-    The 16 joints stand in the places of Human3.6M's 17 by name, where some mean something else:
-    the upper neck in the place of the neck (Human3.6M's is at the nose), and the top of the head in
-    that of the head. There is no spine. What is missing has a score of 0, and the crop's centre for
-    a place. Focal lengths are not known: a camera's stands as the image's width.
+    The 16 joints take the places of Human3.6M's 17 by name, although some differ in meaning: the
+    upper neck takes the place of the neck (Human3.6M's is at the nose), the top of the head that of
+    the head. There is no spine. A missing joint has a score of 0 and the position of the crop's
+    centre. Focal lengths are not known; a camera's is set to the width of its image.
 
     A crop is the square around `center`, 15 * `scale` pixels lower, of 1.25 * 200 * `scale` pixels
-    a side, as in the authors' and later estimators.
+    a side, as in later estimators.
 
     Args:
-        root: folder of `annot` and `images`. MPII's own terms: human-pose.mpi-inf.mpg.de.
+        root: folder of `annot` and `images`. MPII has its own terms: human-pose.mpi-inf.mpg.de.
     """
 
     def __init__(self, root: str) -> None:
@@ -51,7 +51,7 @@ class MPII(Source):
         """Read and check the annotations, and the headers of the images.
 
         Raises:
-            DataError: anything wrong with them.
+            DataError: anything is wrong with them.
         """
         root = Path(self.root)
         people = {
@@ -65,7 +65,7 @@ class MPII(Source):
         joints = np.array([person.joints for person in everyone]) - 0.5
         scale = np.array([[person.scale] for person in everyone])
         centre = np.array([person.centre for person in everyone]) - 0.5 + [0, _LOWER] * scale
-        # one more joint that nobody has, for the spine
+        # one more joint, never annotated, for the spine
         points = np.concatenate([joints, centre[:, None]], axis=1)[:, _PLACES]
         known = np.array([[*person.known, False] for person in everyone])[:, _PLACES]
         points = np.where(known[..., None], points, centre[:, None])
@@ -106,12 +106,12 @@ def _check_inside(points: np.ndarray, size: np.ndarray, root: Path) -> None:
     if outside.mean() > 0.01:
         raise DataError(
             f"{root}: {outside.mean():.0%} of the keypoints lie far outside their images: the "
-            "annotations are not of these images."
+            "annotations belong to other images."
         )
 
 
 def _read_headers(folder: Path, names: Iterable[str]) -> dict[str, tuple[int, int, int]]:
-    """Name -> width and height in pixels, and bytes, of images in a folder.
+    """Name -> width and height in pixels, and size in bytes, of each image in a folder.
 
     Raises:
         DataError: an image is missing, or its header is damaged.
@@ -123,5 +123,7 @@ def _read_headers(folder: Path, names: Iterable[str]) -> dict[str, tuple[int, in
             with path.open("rb") as file:
                 headers[name] = (*jpeg_size(file, path), path.stat().st_size)
         except OSError as error:
-            raise DataError(f"{path} cannot be read, which the annotations name.") from error
+            raise DataError(
+                f"{path} cannot be read, but is annotated: extract it again."
+            ) from error
     return headers

@@ -20,15 +20,15 @@ from poseproof.errors import DataError
 class PoseNpz(Source):
     """Reads `data_3d_{name}.npz` and `data_2d_{name}_gt.npz`.
 
-    The 3D file holds `positions_3d`: subject -> action -> (frames, 17, 3), world frame, metres, in
-    Human3.6M order. The 2D file holds `positions_2d`: subject -> action -> one (frames, 17, 2) in
-    pixels a camera; `cameras`: subject -> dicts with `id`, `res_w`, `res_h`, `center`,
+    The 3D file has `positions_3d`: subject -> action -> (frames, 17, 3), world frame, metres, in
+    Human3.6M order. The 2D file has `positions_2d`: subject -> action -> one (frames, 17, 2) in
+    pixels for each camera; `cameras`: subject -> dicts with `id`, `res_w`, `res_h`, `center`,
     `focal_length`, `radial_distortion`, `tangential_distortion`, `orientation` (w, x, y, z) and
     `translation` (metres); and `metadata` with `splits` and, optionally, `fps` (50 otherwise).
 
     Args:
         root: folder of the two files.
-        name: the data set's name, as in the file names.
+        name: name of the data set in the file names.
     """
 
     def __init__(self, root: str, name: str) -> None:
@@ -36,10 +36,10 @@ class PoseNpz(Source):
         self.name = name
 
     def read(self) -> PoseSequences:
-        """Read and check the two files.
+        """Read and check the files.
 
         Raises:
-            DataError: anything wrong with them.
+            DataError: anything is wrong with them.
         """
         file_3d = Path(self.root) / f"data_3d_{self.name}.npz"
         file_2d = Path(self.root) / f"data_2d_{self.name}_gt.npz"
@@ -70,11 +70,11 @@ def _metadata(contents: Mapping[str, Any], name: str) -> dict[str, Any]:
     ):
         raise DataError(
             f"{name} has no metadata['splits'] that names the subjects of 'train' and 'test', "
-            "one list each."
+            "one list each: add it."
         )
     if not is_number(metadata["fps"]) or not 0 < metadata["fps"] < 1e6:
         raise DataError(
-            f"{name} has a metadata['fps'] that is no number of frames a second: give that."
+            f"{name} has a metadata['fps'] that is not a number of frames per second: correct it."
         )
     return metadata
 
@@ -83,16 +83,23 @@ _WIDEST = 100_000  # pixels
 
 
 def described_cameras(contents: Mapping[str, Any], name: str) -> dict[str, Sequence[Camera]]:
-    """Subject -> cameras.
+    """Read the cameras that a 2D file describes.
+
+    Args:
+        contents: contents of the file.
+        name: name of the file, for messages.
+
+    Returns:
+        Subject -> cameras.
 
     Raises:
-        DataError: there are none, or one is not described in full.
+        DataError: there are no cameras, or one is not described in full.
     """
     cameras = contents.get("cameras")
     if not isinstance(cameras, dict):
-        raise DataError(f"{name} has no 'cameras', one list of calibrations a subject.")
+        raise DataError(f"{name} has no 'cameras': add one list of calibrations for each subject.")
     try:
-        return {subject: [_camera(each) for each in held] for subject, held in cameras.items()}
+        return {subject: [_camera(each) for each in rig] for subject, rig in cameras.items()}
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise DataError(
             f"{name}: a camera is not described in full ({type(error).__name__}: "
@@ -100,22 +107,22 @@ def described_cameras(contents: Mapping[str, Any], name: str) -> dict[str, Seque
         ) from error
 
 
-def _camera(held: Mapping[str, Any]) -> Camera:
+def _camera(calibration: Mapping[str, Any]) -> Camera:
     def numbers(key: str, count: int) -> Any:  # noqa: ANN401
-        values = tuple(held[key])
+        values = tuple(calibration[key])
         if len(values) != count:
             raise ValueError(f"{key} has {len(values)} numbers, not {count}")
         if not all(is_number(value) and abs(value) < 1e6 for value in values):
             raise ValueError(f"{key} is not finite numbers below a million")
         return tuple(map(float, values))
 
-    if not is_name(held["id"]) and not isinstance(held["id"], int | np.integer):
-        raise ValueError("id is no name")
-    size = held["res_w"], held["res_h"]
+    if not is_name(calibration["id"]) and not isinstance(calibration["id"], int | np.integer):
+        raise ValueError("id is not a name")
+    size = calibration["res_w"], calibration["res_h"]
     if not all(is_number(pixels) and 1 <= pixels <= _WIDEST for pixels in size):
         raise ValueError("res_w and res_h are not the pixels of an image")
     camera = Camera(
-        id=str(held["id"]),
+        id=str(calibration["id"]),
         width=int(size[0]),
         height=int(size[1]),
         center=numbers("center", 2),
@@ -125,7 +132,7 @@ def _camera(held: Mapping[str, Any]) -> Camera:
         orientation=numbers("orientation", 4),
         translation=numbers("translation", 3),
     )
-    # another length would scale the poses; 32-bit numbers are a tenth of this off
+    # another length would scale the poses; 32-bit numbers are within a tenth of this
     if abs(np.linalg.norm(camera.orientation) - 1) > 1e-6:
-        raise ValueError("orientation is no unit quaternion, which is 1 long to six digits")
+        raise ValueError("orientation is not a unit quaternion, to six digits")
     return camera

@@ -28,19 +28,19 @@ def act(
     fps: float,
     generator: np.random.Generator,
 ) -> dict[str, Angles]:
-    """Joint angles of one take, smooth and inside the ranges of motion.
+    """Generate the joint angles of one take, smooth and inside the ranges of motion.
 
     Every limb follows two movements of its own through fixed synergies, a little of one that the
     whole body shares, and a little of each angle's own; its vigour changes slowly, and has a long
     tail.
 
     Args:
-        spec: an action of `motion.yaml`.
+        spec: description of an action, from `motion.yaml`.
         ranges: channel -> lowest and highest angle, degrees.
         habits: limb -> (channels, 2) synergies of the subject.
-        frames: F.
-        fps: frames a second.
-        generator: of the randomness.
+        frames: length of the take, F.
+        fps: frames per second.
+        generator: source of random numbers.
 
     Returns:
         Channel -> (F,) degrees.
@@ -75,7 +75,7 @@ def act(
 def wander(
     spec: Mapping[str, Any], frames: int, fps: float, generator: np.random.Generator
 ) -> tuple[Angles, Angles]:
-    """Heading (F,) in radians and path (F, 2) in metres, inside a few steps of the origin."""
+    """Generate a heading (F,) in radians and a path (F, 2) in metres, near the origin."""
     time = np.arange(frames) / fps
     start = generator.uniform(0, 2 * np.pi)
     if "gait" not in spec:
@@ -184,9 +184,9 @@ def pose_body(
     return joints.astype(np.float32)
 
 
-def _turned(angles: Mapping[str, Angles], names: tuple[str, ...], part: float) -> Rotation:
+def _turned(angles: Mapping[str, Angles], names: tuple[str, ...], share: float) -> Rotation:
     return Rotation.from_euler(
-        "ZYX", np.stack([part * angles[name] for name in names], 1), degrees=True
+        "ZYX", np.stack([share * angles[name] for name in names], 1), degrees=True
     )
 
 

@@ -1,4 +1,4 @@
-"""SyntheticMocap: generated motion, so that everything runs with nothing downloaded."""
+"""SyntheticMocap: generated motion, so that everything runs with nothing to download."""
 
 import os
 import zipfile
@@ -23,15 +23,16 @@ _FOLDER = Path(__file__).parent
 
 
 class SyntheticMocap(Source):
-    """Seven generated people act the fifteen actions of Human3.6M, in two takes, for four cameras.
+    """Seven generated people perform the fifteen actions of Human3.6M for four cameras.
 
-    Subjects, actions, cameras and split are Human3.6M's; heights and proportions differ from
-    subject to subject, joint angles stay inside published ranges of motion, and a limb's angles
-    move together more than limbs do. `docs/synthetic.md` compares it with real motion.
+    Subjects, actions, two takes of each, cameras and split are Human3.6M's. Heights and
+    proportions differ between subjects, joint angles stay inside published ranges of motion, and
+    the angles of one limb are more correlated than those of different limbs. `docs/synthetic.md`
+    compares it with real motion.
 
     Args:
-        frames: of every take, at 50 Hz.
-        seed: of everything random.
+        frames: length of every take in frames, at 50 Hz.
+        seed: seed of everything random.
     """
 
     def __init__(self, frames: int = 250, seed: int = 0) -> None:
@@ -39,7 +40,7 @@ class SyntheticMocap(Source):
         self.seed = seed
 
     def read(self) -> PoseSequences:
-        """Generate the motion, or read it back from the user's cache."""
+        """Generate the motion, or read it from the user's cache."""
         views = [
             view_world(world, camera, subject=s, action=take.split(" ")[0], take=take, fps=FPS)
             for (s, take), world in self._worlds().items()
@@ -53,8 +54,8 @@ class SyntheticMocap(Source):
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         path = Path(home) / "poseproof" / f"synthetic-{self.frames}-{self.seed}-{_version()}.npz"
         try:
-            with np.load(path, allow_pickle=False) as held:
-                return {(key.split("/")[0], key.split("/")[1]): held[key] for key in held}
+            with np.load(path, allow_pickle=False) as archive:
+                return {(key.split("/")[0], key.split("/")[1]): archive[key] for key in archive}
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
             worlds = generate(self.frames, self.seed)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,17 +67,22 @@ class SyntheticMocap(Source):
 
 
 def generate(frames: int, seed: int) -> dict[tuple[str, str], Float32]:
-    """Generate all takes: (subject, take) -> (F, 17, 3) metres, world frame, z up.
+    """Generate all takes; each has its own stream of random numbers, named by subject and take.
 
-    Every take draws from a stream of its own, named by subject and take.
+    Args:
+        frames: length of every take in frames.
+        seed: seed of everything random.
+
+    Returns:
+        (Subject, take) -> (F, 17, 3) metres, world frame, z up.
     """
     motion = _motion()
     worlds = {}
     for number, (subject, height) in enumerate(motion["subjects"].items()):
         body = np.random.default_rng([seed, number])
         segments = {
-            name: height * part * body.uniform(0.94, 1.06)
-            for name, part in motion["segments"].items()
+            name: height * share * body.uniform(0.94, 1.06)
+            for name, share in motion["segments"].items()
         }
         habits = {limb: _synergies(limb, body) for limb in LIMBS}
         for index, (action, spec) in enumerate(motion["actions"].items()):
@@ -89,7 +95,7 @@ def generate(frames: int, seed: int) -> dict[tuple[str, str], Float32]:
 
 
 def _synergies(limb: str, generator: np.random.Generator) -> np.ndarray:
-    """(channels, 2): how a limb's angles follow its two movements, alike in all subjects."""
+    """(channels, 2) weights of a limb's two movements in its angles, similar in all subjects."""
     channels = len(LIMBS[limb])
     shared = np.random.default_rng(channels + len(limb)).standard_normal((channels, 2))
     own = shared + 0.3 * generator.standard_normal((channels, 2))
@@ -98,8 +104,8 @@ def _synergies(limb: str, generator: np.random.Generator) -> np.ndarray:
 
 @cache
 def _motion() -> dict[str, Any]:
-    held: dict[str, Any] = yaml.safe_load((_FOLDER / "motion.yaml").read_text())
-    return held
+    motion: dict[str, Any] = yaml.safe_load((_FOLDER / "motion.yaml").read_text())
+    return motion
 
 
 @cache

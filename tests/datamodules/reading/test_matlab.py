@@ -59,7 +59,7 @@ def test_anything_but_numbers_is_refused(value, tmp_path):
     path = tmp_path / "a.mat"
     write_v5(path, {"a": value, "b": np.ones((1, 2))})
     assert list(read_mat(path, ["b"])) == ["b"]
-    with pytest.raises(DataError, match="'a' is no array of numbers"):
+    with pytest.raises(DataError, match="'a' is not an array of numbers"):
         read_mat(path, ["a"])
 
 

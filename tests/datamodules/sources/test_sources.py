@@ -253,7 +253,7 @@ BROKEN = {
     ),
     "2D shorter": (
         edited(PIXELS, lambda a: a[:-1]),
-        "23 frames of 2D keypoints stand against 24 of 3D poses",
+        "there are 23 frames of 2D keypoints but 24 of 3D poses",
     ),
     "2D infinite": (
         edited(PIXELS, hole((3, 0, 1), np.inf)),
@@ -277,10 +277,10 @@ BROKEN = {
         "data_2d_own_gt.npz lacks subject B, action 'Sitting', which the 3D poses have",
     ),
     "2D without a camera": (without(*PIXELS), "2D of 1 cameras, but subject B has 2"),
-    "2D not by camera": (edited(PIXELS[:3], lambda a: 5), "one array a camera"),
+    "2D not by camera": (edited(PIXELS[:3], lambda a: 5), "one array for each camera"),
     "2D by name of camera": (
         edited(PIXELS[:3], lambda a: dict(zip("xy", a, strict=True))),
-        "one array a camera",
+        "one array for each camera",
     ),
     "2D in another layout": (without("positions_2d"), "has no 'positions_2d'"),
     "2D in COCO's order": (
@@ -288,7 +288,7 @@ BROKEN = {
         "in the 'coco' joint order, but Human3.6M's 17 joints are needed",
     ),
     # cameras
-    "no cameras": (without("cameras"), "has no 'cameras', one list of calibrations a subject"),
+    "no cameras": (without("cameras"), "has no 'cameras': add one list of calibrations"),
     "no cameras of a subject": (without("cameras", "B"), "There are no cameras for subject B"),
     "camera key missing": (
         without(*CAMERA, "focal_length"),
@@ -307,7 +307,7 @@ BROKEN = {
     ),
     "camera not turned by a unit quaternion": (
         edited((*CAMERA, "orientation"), lambda a: 2 * a),
-        "orientation is no unit quaternion",
+        "orientation is not a unit quaternion",
     ),
     # metadata
     "no metadata": (without("metadata"), "has no metadata['splits']"),
@@ -355,7 +355,7 @@ BROKEN_HUMAN36M = {
     "no camera": (without("positions_2d", *TAKE, 3), "2D of 3 cameras, but subject S9 has 4"),
     "2D shorter": (
         edited(("positions_2d", *TAKE, 2), lambda a: a[:5]),
-        "camera 58860488: 5 frames of 2D keypoints stand against 22",
+        "camera 58860488: there are 5 frames of 2D keypoints but 22",
     ),
     "millimetres": (
         edited(("positions_3d", *TAKE), lambda a: a * 1000, "three"),

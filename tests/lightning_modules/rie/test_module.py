@@ -94,7 +94,7 @@ def test_a_batch_without_frames_gives_no_poses(name):
         ({"receptive_field": 100}, "cannot see 100 frames: choose 1, 3, 9, 27, 81 or 243"),
         ({"receptive_field": 1}, "choose 27, 81 or 243"),
         ({"temporal": "add"}, "choose sub, inner"),
-        ({"groups": 4}, "no split into 4"),
+        ({"groups": 4}, "no division into 4"),
         ({"absolute": False, "positional": False, "temporal": None}, "choose positional: true"),
     ],
 )

@@ -38,8 +38,8 @@ def paint(
     counts = wide * tall
     stops = np.cumsum(counts)
     starts = stops - counts
-    held = np.stack([starts, wide, boxes[:, 0], boxes[:, 1]]).astype(np.int32)
-    start, width, left, top = np.repeat(held, counts, axis=1)
+    columns = np.stack([starts, wide, boxes[:, 0], boxes[:, 1]]).astype(np.int32)
+    start, width, left, top = np.repeat(columns, counts, axis=1)
     row, column = np.divmod(np.arange(stops[-1], dtype=np.int32) - start, width)
     x = (column + left).astype(np.float32) + 0.5
     y = (row + top).astype(np.float32) + 0.5
@@ -68,13 +68,11 @@ def _fragments(
     light: Float32,
     ambient: float,
 ) -> tuple[Float32, Float32, Float32]:
-    """What parts show at pixels (N,): how much they cover, how far away, and colours (3, N).
+    """How much body parts cover pixels (N,), at what distance, and in what colours (3, N).
 
-    The pixels are those of every part in turn, so many of each as `counts` says.
-
-    A capsule is a ball that moves along its axis while its radius changes from one end's to the
-    other's. Which ball shows at a pixel follows from the axis in closed form, even where it is seen
-    end on.
+    The pixels are those of every part in turn, as many of each as `counts` states. A capsule is a
+    ball that moves along its axis while its radius changes from one end's to the other's. Which
+    ball is seen at a pixel follows from the axis in closed form, even where it is seen end on.
     """
     start, span = ends[:, 0], ends[:, 1] - ends[:, 0]
     length = np.hypot(span[:, 0], span[:, 1])
@@ -91,8 +89,8 @@ def _fragments(
         *(light[0] * axis_x + light[1] * axis_y, light[1] * axis_x - light[0] * axis_y),
         *(long * per_pixel, look.hems),
     )
-    held = np.repeat(np.stack(of_part).astype(np.float32), counts, axis=1)
-    x0, y0, z0, dx, dy, flat, deep, lean, r0, widening, lit_along, lit_across, rows, hem = held
+    stacked = np.repeat(np.stack(of_part).astype(np.float32), counts, axis=1)
+    x0, y0, z0, dx, dy, flat, deep, lean, r0, widening, lit_along, lit_across, rows, hem = stacked
 
     x -= x0
     y -= y0
@@ -120,11 +118,11 @@ def _fragments(
 
 
 def _share(values: Float32) -> Float32:
-    """Clip to 0 to 1, in place."""
+    """Clip to [0, 1], in place."""
     np.maximum(values, 0, out=values)
     return np.minimum(values, 1, out=values)
 
 
 def _cell(values: Float32, cells: int) -> np.ndarray:
-    """Numbers of cells of a pattern that repeats, of a power of two."""
+    """Indices of the cells of a repeating pattern whose size is a power of two."""
     return np.floor(values).astype(np.int32) & (cells - 1)

@@ -1,4 +1,4 @@
-"""DrawnImages: the pictures of SyntheticImages, drawn when they are asked for."""
+"""DrawnImages: the pictures of SyntheticImages, drawn on request."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,15 +23,15 @@ _NEAREST = 0.1  # metres from the camera
 
 
 class DrawnImages:
-    """Draws every frame's crop: a scene, and in it the person as shaded capsules.
+    """Draws the crop of every frame: a scene, and in it the person as shaded capsules.
 
-    A person's look is seeded by (seed, subject), scene and light by (seed, sequence). What is drawn
+    A person's look is seeded by (seed, subject), scene and light by (seed, sequence). The picture
     depends on the frame alone, whatever process draws it.
 
     Args:
-        sequences: with roots; the skeleton is Human3.6M's.
-        seed: of everything random.
-        background: draw scenes; black otherwise.
+        sequences: poses to draw, with roots, of Human3.6M's skeleton.
+        seed: seed of everything random.
+        background: whether to draw scenes; the background is black otherwise.
     """
 
     def __init__(self, sequences: PoseSequences, seed: int, background: bool) -> None:
@@ -45,7 +45,7 @@ class DrawnImages:
         self._scenes: dict[int, tuple[Scene, Float32]] = {}
 
     def read(self, frames: NDArray[np.int64], size: int) -> UInt8:
-        """Draw frames (B,): (B, size, size, 3) RGB."""
+        """Draw the crops of frames (B,) as (B, size, size, 3) RGB."""
         of_frame = self._of_frame[frames]
         segments = [self._segments[number] for number in of_frame.tolist()]
         looks = [self._looks[segment.subject] for segment in segments]
@@ -80,7 +80,7 @@ class DrawnImages:
         return drawn
 
     def fingerprint(self) -> str:
-        """The options of the drawing and where people stand; its code is in a run's identity."""
+        """The options and the positions of people; the code is part of a run's identity."""
         return repr((self._seed, self._background, self._roots.tobytes()))
 
     def _scene(self, number: int) -> tuple[Scene, Float32]:
@@ -96,9 +96,9 @@ class DrawnImages:
 
 
 def _projected(ends: Float32, cameras: Sequence[Camera]) -> NDArray[np.float64]:
-    """Where each frame's camera sees points (B, P, 2, 3): (B, P, 2, 2) in [-1, 1] by its width."""
+    """Project points (B, P, 2, 3) with each frame's camera to (B, P, 2, 2) in [-1, 1]."""
     screen = np.empty((*ends.shape[:-1], 2))
-    # the lens alone counts: where a camera stands is in the points
+    # points are in the camera frame already, so that only the lens matters
     lenses = [replace(c, id="", orientation=(1, 0, 0, 0), translation=(0, 0, 0)) for c in cameras]
     for lens in dict.fromkeys(lenses):
         rows = [row for row, other in enumerate(lenses) if other == lens]
@@ -119,14 +119,14 @@ def _noise() -> Float32:
 
 
 def _grain(frame: int, size: int) -> Float32:
-    """(3, size, size) of the sensor's noise, elsewhere in it at every frame."""
+    """Sensor noise (3, size, size), cut from another place at every frame."""
     free = _NOISE - size
     top, left = (frame * 7919) % free, (frame * 104729) % free
     return _noise()[:, top : top + size, left : left + size]
 
 
 def _blacken(crop: UInt8, place: Float32, height: float) -> None:
-    """Black where a crop reaches over the edges of its image, of a height by its width."""
+    """Blacken a crop beyond the edges of its image, whose height is in units of its width."""
     size, (x, y, side) = len(crop), place.tolist()
     for axis, middle, edge in ((1, x, 1.0), (0, y, height)):
         first, last = (((at - middle) / side + 0.5) * size for at in (-edge, edge))

@@ -101,7 +101,7 @@ def _unit(vectors: Float32) -> Float32:
 
 
 def _across(vectors: Float32, axis: Float32) -> Float32:
-    """What is left of vectors across a unit axis."""
+    """The component of vectors that is perpendicular to a unit axis."""
     return vectors - (vectors * axis).sum(axis=-1, keepdims=True) * axis
 
 
@@ -115,13 +115,13 @@ _HAIRS = ((30, 24, 20), (70, 46, 28), (122, 82, 44), (196, 160, 98), (140, 138, 
 
 @dataclass(frozen=True)
 class Look:
-    """A person's look.
+    """The look of a person.
 
     Attributes:
         radii: (P, 2) metres at either end of each part.
-        materials: (P, 2) of a part before its hem and beyond it.
-        hems: (P,) how far along a part the first material goes, of 0 to 1.
-        pyramid: (3, materials, cells, cells) colours, 0 to 255, CELLS of them and half as many, ...
+        materials: (P, 2) material of each part before its hem and beyond it.
+        hems: (P,) how far along a part the first material reaches, from 0 to 1.
+        pyramid: (3, materials, cells, cells) colours from 0 to 255; CELLS cells, then half …
         hair: metres that hair reaches down behind the head.
     """
 
@@ -186,13 +186,13 @@ def make_look(rng: Generator) -> Look:
 
 
 def _plain(colour: tuple[int, int, int] | np.ndarray, grain: float) -> np.ndarray:
-    """(3, CELLS, CELLS) of one colour with a grain."""
+    """A (3, CELLS, CELLS) pattern of one colour with a grain."""
     grey = np.random.default_rng(int(grain)).normal(0, grain, (CELLS, CELLS))
     return np.reshape(colour, (3, 1, 1)) + grey
 
 
 def _pattern(colour: np.ndarray, rng: Generator, calm: bool = False) -> np.ndarray:
-    """(3, CELLS, CELLS): cloth in one colour, striped, checked, dotted or mottled."""
+    """A (3, CELLS, CELLS) cloth in one colour, striped, checked, dotted or mottled."""
     other = np.clip(colour + rng.choice([-1, 1]) * rng.uniform(40, 110, 3), 5, 250)
     along, around = np.mgrid[:CELLS, :CELLS]
     period = int(rng.choice([8, 16, 32]))
@@ -212,7 +212,7 @@ def _pattern(colour: np.ndarray, rng: Generator, calm: bool = False) -> np.ndarr
 
 @cache
 def mottle(cells: int, fall: float, seed: int) -> np.ndarray:
-    """(cells, cells) noise from 0 to 1 that goes on over its edges, of power falling by `fall`."""
+    """Noise (cells, cells) from 0 to 1 that repeats over its edges, of power falling by `fall`."""
     waves = np.hypot(np.fft.fftfreq(cells)[:, None], np.fft.rfftfreq(cells)) * cells
     waves[0, 0] = np.inf
     white = np.fft.rfft2(np.random.default_rng(seed).standard_normal((cells, cells)))

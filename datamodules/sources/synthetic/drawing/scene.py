@@ -1,4 +1,4 @@
-"""Scene: what is behind a person, and how it is lit; one for every sequence."""
+"""Scene: the background of a person and its light, one for every sequence."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -59,9 +59,9 @@ class Scene:
         matrix = np.array([[step, 0, start[0]], [0, step, start[1]]])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         noise = cv2.warpAffine(_texture(kind), matrix, (size, size), flags=flags)
-        held = np.array(canvas.transpose(2, 0, 1), np.float32, order="C")
-        held += (strength * noise) * (third[:, None, None] - held)
-        return held
+        picture = np.array(canvas.transpose(2, 0, 1), np.float32, order="C")
+        picture += (strength * noise) * (third[:, None, None] - picture)
+        return picture
 
 
 def make_scene(rng: Generator) -> Scene:
@@ -146,5 +146,5 @@ def _upright(left: float, top: float, right: float, bottom: float) -> np.ndarray
 
 @cache
 def _texture(kind: int) -> Float32:
-    """Four times side by side, so that a crop that begins in the first one ends in them."""
+    """A texture four times side by side, so that any crop that begins in the first fits."""
     return np.tile(mottle(_CELLS, _FALLS[kind], kind).astype(np.float32), (2, 2))

@@ -19,13 +19,13 @@ SECOND = "  begin\n     id 2\n     name lfemur\n"
         (SECOND, f"{FIRST}{SECOND}", "between one begin and one end"),
         (SECOND, SECOND.replace("lfemur", "lhipjoint"), "a second bone is called 'lhipjoint'"),
         ("     name lfemur\n", "", "line 24: 'name' is missing"),
-        ("     length 7.6\n", "     length 7.6\n     length 2\n", "'length' is there twice"),
-        ("     name lfemur\n", "     name lfemur\n     name lfemur\n", "'name' is there twice"),
-        ("    dof rx\n", "    dof rx\n    dof rx ry\n", "'dof' is there twice"),
+        ("     length 7.6\n", "     length 7.6\n     length 2\n", "'length' is repeated"),
+        ("     name lfemur\n", "     name lfemur\n     name lfemur\n", "'name' is repeated"),
+        ("    dof rx\n", "    dof rx\n    dof rx ry\n", "'dof' is repeated"),
         (SECOND, f"  begin\n  end\n{SECOND}", "between one begin and one end"),
         ("  end\n:hierarchy", ":hierarchy", "the last bone has no end"),
-        ("  length 0.45\n", "  length 0.45\n  length 1\n", "'length' is there twice"),
-        (":root\n", ":units\n  length 1\n  angle deg\n:root\n", "':units' is there twice"),
+        ("  length 0.45\n", "  length 0.45\n  length 1\n", "'length' is repeated"),
+        (":root\n", ":units\n  length 1\n  angle deg\n:root\n", "':units' is repeated"),
     ],
 )
 def test_a_lost_or_doubled_line_is_told(old, new, words, tmp_path):

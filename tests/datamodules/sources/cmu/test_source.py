@@ -197,7 +197,7 @@ def test_radians_are_read_as_radians(tree):
         ("01/01_01.amc", lambda t: t.replace("root 0", "root nan", 1), "line 4.*below a million"),
         ("01/01_01.amc", lambda t: t.replace("root 0", "root 1e308", 1), "line 4.*below a million"),
         ("01/01_01.amc", lambda t: t.replace("root 0", "root 0 0", 1), "line 5.*6 values"),
-        ("01/01_01.amc", lambda t: t.replace("\n7\n", "\nseven\n"), "frame's number.*'seven'"),
+        ("01/01_01.amc", lambda t: t.replace("\n7\n", "\nseven\n"), "number of a frame.*'seven'"),
         ("01/01_01.amc", lambda t: t.replace("lfemur", "(" * 10**6, 1), "line 6"),
         ("01/01_01.amc", lambda t: "", "frame 1"),
         ("01/01.asf", lambda t: t.replace(":hierarchy", ":tree"), "hierarchy"),

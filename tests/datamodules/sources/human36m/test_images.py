@@ -66,7 +66,7 @@ def test_damaged_images_are_named(folders):
     with pytest.raises(DataError, match=f"{second} is cut short"):
         held.images.read(np.array([segment.start + 1]), 32)
     first.write_bytes(b"no image")
-    with pytest.raises(DataError, match=f"{first} is no JPEG"):
+    with pytest.raises(DataError, match=f"{first} is not a JPEG"):
         source(folders).read()
 
 

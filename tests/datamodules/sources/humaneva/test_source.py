@@ -172,8 +172,8 @@ BROKEN = {
     "normalised": (put(PIXELS, lambda seen: [p / 640 for p in seen]), "they look normalised"),
     "no layout": (put(LAYOUT, lambda _: None), "in the unnamed joint order, but 'humaneva15'"),
     "20 joints in 2D": (put(LAYOUT, lambda _: "humaneva20"), "in the 'humaneva20' joint order"),
-    "said to be COCO": (put(LAYOUT, lambda _: "coco"), "15 keypoints, but COCO has 17"),
-    "no list": (put(PIXELS, lambda _: 3), "a list of one array a camera is needed"),
+    "said to be COCO": (put(LAYOUT, lambda _: "coco"), "15 keypoints, but COCO's 17 are needed"),
+    "no list": (put(PIXELS, lambda _: 3), "a list of one array for each camera is needed"),
 }
 
 
@@ -199,8 +199,8 @@ def test_broken_files_are_told_in_one_sentence(fault, humaneva_files):
     ("edit", "phrase"),
     [
         (lambda seen: [seen[0], None, seen[2]], "an array of numbers of shape"),
-        (lambda seen: [p[:, :15] for p in seen], "15 keypoints, but COCO has 17"),
-        (lambda seen: seen[0][0, 0, 0], "a list of one array a camera is needed"),
+        (lambda seen: [p[:, :15] for p in seen], "15 keypoints, but COCO's 17 are needed"),
+        (lambda seen: seen[0][0, 0, 0], "a list of one array for each camera is needed"),
         (lambda seen: None, "lacks subject Train/S2, action 'Jog 1 chunk0'"),
         (lambda seen: [], "lacks subject Train/S2, action 'Jog 1 chunk0'"),
     ],

@@ -10,6 +10,7 @@ from datamodules.batch import DataNeeds
 from datamodules.skeletons import H36M17
 from datamodules.sources.keypoints import clip as clips
 from datamodules.sources.keypoints.own_clip import read_own_clip
+from poseproof.errors import UserError
 from tests.datamodules import keypoint_writers as writers
 from tests.datamodules.keypoint_writers import COCO, swaying
 
@@ -51,7 +52,7 @@ def test_human36m_joints_pass_as_they_are(tmp_path):
         np.testing.assert_allclose(clip.keypoints, poses, atol=1e-9)
     with pytest.raises(DataError, match=r"set --data\.init_args\.layout to h36m or coco"):
         read(unnamed)
-    with pytest.raises(DataError, match="joints of its own, h36m, and not coco"):
+    with pytest.raises(DataError, match="states its joints, h36m, but coco is given"):
         read(named, layout="coco")
 
 
@@ -163,7 +164,7 @@ def test_sizes_and_rates_of_the_file_are_taken(tmp_path):
     np.testing.assert_allclose(
         held.keypoints[..., 1], (clip.keypoints[..., 1] - 400) / 640, atol=1e-6
     )
-    with pytest.raises(DataError, match="image size of its own"):
+    with pytest.raises(DataError, match="states its image size"):
         read(path)
 
 
@@ -183,13 +184,13 @@ MISTAKES = {
     "words": ("this is no JSON", "is damaged"),
     "cut": (json.dumps(entry())[:-20], "is damaged"),
     "twice": ('[{"image_id": 0, "image_id": 1}]', "names a field twice"),
-    "nan": (json.dumps(entry(keypoints=[float("nan")] * 51)), "no finite number"),
+    "nan": (json.dumps(entry(keypoints=[float("nan")] * 51)), "not a finite number"),
     "deep": ("[" * 100_000, "is damaged"),
-    "huge number": (json.dumps(entry(keypoints=[10**400] * 51)), "no finite number"),
-    "another thing": ({"info": {}, "annotations": []}, "none of the formats"),
-    "nothing": ([], "none of the formats"),
+    "huge number": (json.dumps(entry(keypoints=[10**400] * 51)), "not a finite number"),
+    "another thing": ({"info": {}, "annotations": []}, "of no known format"),
+    "nothing": ([], "of no known format"),
     "16 joints": (entry(keypoints=[1.0] * 48), "51 numbers are needed"),
-    "words for numbers": (entry(keypoints=["1"] * 51), "no finite number"),
+    "words for numbers": (entry(keypoints=["1"] * 51), "not a finite number"),
     "no image": ([{"keypoints": [1.0] * 51}], "`image_id` is neither"),
     "a truth value": (entry(image_id=True), "`image_id` is neither"),
     "no keypoints": ([*entry(), {"image_id": 3}], "entry 1: a person"),
@@ -197,15 +198,15 @@ MISTAKES = {
     "no numbers": (entry(image_id="a.jpg") + entry(image_id="b.jpg"), "do not number the frames"),
     "same numbers": (entry(image_id="a1.jpg") + entry(image_id="b1.jpg"), "do not number"),
     "a crowd": (entry() * 101, "more than 100 people in one frame"),
-    "nobody": ({"people": []}, "has nobody in it"),
+    "nobody": ({"people": []}, "contains no people"),
     "15 joints of OpenPose": ({"people": [{"pose_keypoints_2d": [1.0] * 45}]}, "75 or 54 numbers"),
-    "no list of people": ({"people": {}}, "no list of up to 100 people"),
-    "a person without joints": ({"bodies": [{}]}, "a person without `joints`"),
+    "no list of people": ({"people": {}}, "list of up to 100 people"),
+    "a person without joints": ({"bodies": [{}]}, "a person has no `joints`"),
     "133 joints of MMPose": (frame(keypoints=[[1.0, 2.0]] * 133), "17 `keypoints`"),
     "scores of MMPose": (frame(keypoint_scores=None), "17 `keypoints`"),
-    "words of MMPose": (frame(keypoint_scores=["1"] * 17), "no finite number"),
+    "words of MMPose": (frame(keypoint_scores=["1"] * 17), "not a finite number"),
     "a frame twice": (frame() + frame(), "entry 1: a frame is needed"),
-    "no instances": ({"instance_info": 3}, "`instance_info` is no list"),
+    "no instances": ({"instance_info": 3}, "`instance_info` is not a list"),
     "normalised": (entry(keypoints=writers.flat(KEYPOINTS / 1280)), "No joint|look normalised"),
     "elsewhere": (entry(keypoints=writers.flat(KEYPOINTS * [9, 9, 1])), "far outside the 1280"),
 }
@@ -227,13 +228,13 @@ NPZ = {
     "another key": ({"keypoints": swaying(2), "more": 1}, "has more, but"),
     "joints": ({"keypoints": np.zeros((3, 18, 2))}, r"shape \(3, 18, 2\)"),
     "scores": ({"keypoints": swaying(2), "scores": np.ones(17)}, "`scores` has shape"),
-    "text": ({"keypoints": np.full((3, 17, 2), "a")}, "no array of real numbers"),
+    "text": ({"keypoints": np.full((3, 17, 2), "a")}, "not an array of real numbers"),
     "infinite": ({"keypoints": np.full((3, 17, 2), np.inf)}, "a million or more"),
     "size": ({"keypoints": swaying(2), "image_size": 3}, "not a width and a height"),
     "half a pixel": ({"keypoints": swaying(2), "image_size": (9.5, 9)}, "not a width and a"),
-    "fps": ({"keypoints": swaying(2), "fps": 0}, "no number of frames a second"),
+    "fps": ({"keypoints": swaying(2), "fps": 0}, "not a number of frames per second"),
     "layout": ({"keypoints": swaying(2), "layout": "mpii"}, "neither coco nor h36m"),
-    "no frames": ({"keypoints": np.zeros((0, 17, 2))}, "has nobody in it"),
+    "no frames": ({"keypoints": np.zeros((0, 17, 2))}, "contains no people"),
     "only NaN": ({"keypoints": np.full((4, 17, 2), np.nan)}, "No joint of the clip"),
 }
 
@@ -267,11 +268,11 @@ def test_only_lifting_is_for_own_keypoints(tmp_path):
     path = str(writers.write_npz(tmp_path / "c.npz", swaying(3)))
     data = OwnKeypoints(path, SIZE)
     for stage in ("fit", "validate", "test"):
-        with pytest.raises(DataError, match="use `lightning predict`"):
+        with pytest.raises(UserError, match="use `lightning predict`"):
             data.load(stage, DataNeeds())
-    with pytest.raises(DataError, match="takes images, not keypoints"):
+    with pytest.raises(UserError, match="takes images, not keypoints"):
         data.load("predict", DataNeeds(image_size=64))
-    with pytest.raises(DataError, match=r"Human3\.6M's 17 joints"):
+    with pytest.raises(UserError, match=r"Human3\.6M's 17 joints"):
         data.load("predict", DataNeeds(skeleton="humaneva15"))
     data.load("predict", DataNeeds())
     assert len(data.sequences) == len(data.frames["test"]) == 3

@@ -9,7 +9,7 @@ import pytest
 from datamodules.skeletons import H36M17
 from datamodules.sources.mpi_inf_3dhp.files import TRAININGS
 from datamodules.sources.mpi_inf_3dhp.source import MPIINF3DHP
-from poseproof.errors import DataError
+from poseproof.errors import DataError, UserError
 from tests.datamodules.sources.conftest import (
     AS_H36M,
     TEST_JOINTS,
@@ -223,7 +223,7 @@ def huge(root, key):
 
 
 MAT = "TS2/annot_data.mat"
-NOT_NUMBERS = "TS2/annot_data.mat: 'univ_annot3' is no array of numbers"
+NOT_NUMBERS = "TS2/annot_data.mat: 'univ_annot3' is not an array of numbers"
 BROKEN = {
     "no 2D": (lambda r: rewrite(r, "TS2", annot2=None), "has no 'annot2' (it holds 'activity_"),
     "no marks": (lambda r: rewrite(r, "TS2", valid_frame=None), "has no 'valid_frame'"),
@@ -242,11 +242,11 @@ BROKEN = {
     ),
     "24 of 25 marks": (
         lambda r: rewrite(r, "TS2", valid_frame=np.ones((1, 24))),
-        "24 marks of valid frames stand against 25 frames",
+        "24 marks of valid frames but 25 frames",
     ),
     "24 of 25 poses": (
         lambda r: rewrite(r, "TS2", univ_annot3=np.zeros((3, 17, 1, 24))),
-        "25 frames of 2D keypoints stand against 24 of 3D poses",
+        "25 frames of 2D keypoints but 24 of 3D poses",
     ),
     "no valid frame": (
         lambda r: rewrite(r, "TS2", valid_frame=np.zeros((1, 25))),
@@ -277,9 +277,9 @@ BROKEN = {
         lambda r: [shutil.rmtree(r / name) for name in TESTS],
         "TS1/annot_data.mat (and so on) nor ",
     ),
-    "cut short": (lambda r: truncate(r / MAT, 0.7), f"{MAT} is damaged or no MATLAB file"),
-    "cut to nothing": (lambda r: truncate(r / MAT, 0), "no MATLAB file of v7.3 or v5"),
-    "text": (lambda r: (r / MAT).write_text("annot2 = []"), "no MATLAB file of v7.3 or v5"),
+    "cut short": (lambda r: truncate(r / MAT, 0.7), f"{MAT} is damaged or not a MATLAB file"),
+    "cut to nothing": (lambda r: truncate(r / MAT, 0), "not a MATLAB file of v7.3 or v5"),
+    "text": (lambda r: (r / MAT).write_text("annot2 = []"), "not a MATLAB file of v7.3 or v5"),
     "a soft link": (
         lambda r: link(r, "univ_annot3", lambda _: h5py.SoftLink("/annot3")),
         NOT_NUMBERS,
@@ -299,27 +299,27 @@ BROKEN = {
         lambda r: rewrite(r, "TS2", univ_annot3=np.array([b"poses"])),
         NOT_NUMBERS,
     ),
-    "storage beside": (lambda r: beside(r, "valid_frame"), "'valid_frame' is no array of numbers"),
-    "virtual storage": (lambda r: virtual(r, "valid_frame"), "'valid_frame' is no array"),
+    "storage beside": (lambda r: beside(r, "valid_frame"), "'valid_frame' is not an array"),
+    "virtual storage": (lambda r: virtual(r, "valid_frame"), "'valid_frame' is not an array"),
     "forty gigabytes": (lambda r: huge(r, "univ_annot3"), NOT_NUMBERS),
     "v5 of structs": (
         lambda r: write_v5(r / MAT, {"annot2": {"a": 1}, "univ_annot3": 1, "valid_frame": 1}),
-        "'annot2' is no array of numbers",
+        "'annot2' is not an array of numbers",
     ),
     "v5 of text": (
         lambda r: write_v5(r / MAT, {"annot2": "a", "univ_annot3": 1, "valid_frame": 1}),
-        "'annot2' is no array of numbers",
+        "'annot2' is not an array of numbers",
     ),
     "v5 changed": (
         lambda r: (write_v5(r / MAT, as_test_mat(annotate_valid())), change_bytes(r / MAT)),
-        f"{MAT} is damaged or no MATLAB file",
+        f"{MAT} is damaged or not a MATLAB file",
     ),
     "v5 cut short": (
         lambda r: (
             write_v5(r / MAT, as_test_mat(annotate_valid())),
             truncate(r / MAT, 0.5),
         ),
-        f"{MAT} is damaged or no MATLAB file (an element is cut short)",
+        f"{MAT} is damaged or not a MATLAB file (an element is cut short)",
     ),
 }
 
@@ -372,7 +372,7 @@ BROKEN_NPZ = {
     "another key": (saved(poses=np.zeros(3)), "has no 'data' of the form sequence"),
     "no dict": (saved(data=np.zeros(3)), "has no 'data' of the form sequence"),
     "five sequences": (changed(lambda d: d.pop("TS6")), "lacks TS6"),
-    "no annotations": (changed(lambda d: d.update(TS2=[1])), "TS2 are no dict of data_2d"),
+    "no annotations": (changed(lambda d: d.update(TS2=[1])), "TS2 are not a dict of data_2d"),
     "no 2D": (changed(lambda d: d["TS2"].pop("data_2d")), "The 2D annotations of TS2: an array"),
     "no marks": (
         changed(lambda d: d["TS2"].pop("valid")),
@@ -400,12 +400,12 @@ def test_a_broken_npz_is_told_in_one_sentence(fault, tmp_path, annotated, capsys
 
 def test_the_npz_cannot_judge_by_the_persons_own_size(tmp_path, annotated):
     root = write_tests_npz(tmp_path, annotated)
-    with pytest.raises(DataError, match=r"holds univ_annot3: to judge by annot3 give the \.mat"):
+    with pytest.raises(DataError, match=r"univ_annot3 only: for annot3 give the \.mat"):
         MPIINF3DHP(root, truth="annot3").read()
 
 
 def test_a_split_that_there_is_not(tmp_path):
-    with pytest.raises(DataError, match="no split 'val': choose test, train or all"):
+    with pytest.raises(UserError, match="no split 'val': choose test, train or all"):
         MPIINF3DHP(str(tmp_path), split="val").read()
 
 
@@ -418,7 +418,7 @@ def test_a_split_that_there_is_not(tmp_path):
             "an array of (frames, 84) numbers for each of 14 cameras is needed, not (6, 56)",
         ),
         (lambda cells: cells.update(annot2=np.zeros((6, 56))), "not (0, 0) for camera 0"),
-        (lambda cells: cells.update(annot2=as_cells("a")), "'annot2' is no array of numbers"),
+        (lambda cells: cells.update(annot2=as_cells("a")), "'annot2' is not an array of numbers"),
     ],
 )
 def test_broken_training_annotations_are_told(change, phrase, tmp_path, training):

@@ -266,7 +266,7 @@ def test_2d_of_its_own_is_refused(human36m_files):
     for takes in human36m_files.two["positions_2d"].values():
         for seen in takes.values():
             seen[:] = [pixels + 60 for pixels in seen]
-    with pytest.raises(DataError, match="take ground-truth 2D"):
+    with pytest.raises(DataError, match="use ground-truth 2D"):
         SyntheticImages(Human36M(human36m_files.write())).read()
 
 
