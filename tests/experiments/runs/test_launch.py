@@ -19,6 +19,7 @@ from torch.distributed.run import config_from_args, get_args_parser
 
 from experiments.cli import reproduce
 from experiments.cli.lightning import PoseCLI, main
+from experiments.config.composer import compose
 from experiments.config.setting import Setting
 from experiments.config.tables import load_table
 from experiments.runs.backends import launched
@@ -90,7 +91,7 @@ def motion(tmp_path_factory):
 def whole(motion, tmp_path_factory):
     """The weights that two processes of one machine have trained."""
     folder = tmp_path_factory.mktemp("whole")
-    fit([*FIT, *motion, *trainer(devices=2, strategy="ddp_fork")], [], 2, folder)
+    fit(compose([*FIT, *motion, *trainer(devices=2, strategy="ddp_fork")]), folder)
     return weights(folder)
 
 
@@ -145,11 +146,10 @@ def test_tasks_of_a_slurm_job_train_as_they_do(whole, motion, tmp_path, monkeypa
     assert same(weights(tmp_path), whole)
 
 
-def task(folder, args, max_epochs):
+def task(folder, args):
     """The file that a launched rank is given, and what it then runs."""
-    held = {"args": args, "stages": [], "max_epochs": max_epochs, "threads": 1}
     path = folder / "task.json"
-    path.write_text(json.dumps(held))
+    path.write_text(json.dumps({"config": compose(args).values(), "threads": 1}))
 
     def rank(number, port, out=os.devnull):
         os.environ.update(slurm(number, port))
@@ -160,7 +160,7 @@ def task(folder, args, max_epochs):
 
 
 def test_a_launched_training_goes_on_from_the_last_epoch(whole, motion, tmp_path, monkeypatch):
-    rank, port = task(tmp_path, [*FIT, *motion], 2), free_port()
+    rank, port = task(tmp_path, [*FIT, *motion]), free_port()
     with monkeypatch.context() as patched:
         patched.setattr(
             PoseLifter, "on_train_batch_end", lambda self, *_: self.current_epoch and os._exit(9)
@@ -174,7 +174,7 @@ def test_a_launched_training_goes_on_from_the_last_epoch(whole, motion, tmp_path
 
 def test_launched_ranks_end_with_who_hears_them(motion, tmp_path):
     args = [*FIT, *motion, *trainer(max_epochs=10_000)]
-    rank, port = task(tmp_path, args, 10_000), free_port()
+    rank, port = task(tmp_path, args), free_port()
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
 
