@@ -20,7 +20,11 @@ from experiments.report import reference
 from experiments.runs.files import write_text
 
 ROOT = Path(__file__).parents[2]
-_LINK = re.compile(r"(?<!!)\[(?P<label>[^\]]+)\]\((?P<path>[^)#\s:]*)(?P<anchor>#[^)\s]*)?\)")
+# code is matched first, so that nothing in it is taken for a link
+_LINK = re.compile(
+    r"^```.*?^```$|(?<!!)\[(?P<label>[^\]]+)\]\((?P<path>[^)#\s:]*)(?P<anchor>#[^)\s]*)?\)",
+    re.MULTILINE | re.DOTALL,
+)
 _SETTINGS = {
     "project": "poseproof",
     "extensions": ["myst_parser"],
@@ -101,7 +105,7 @@ def _lead(text: str, name: str, extra: Path) -> str:
     here = Path(pages()[name]).parent
 
     def lead(match: re.Match[str]) -> str:
-        label, target = match["label"], _resolve(name, match["path"])
+        label, target = match["label"], _resolve(name, match["path"] or "")
         if not target:
             return match[0]
         address = _address(target) + (match["anchor"] or "")
@@ -125,7 +129,7 @@ def _anchor(html: str, symbol: str) -> str:
 def _copied(text: str, name: str) -> Iterable[str]:
     """The files that a page links to and that are no page of the site."""
     for match in _LINK.finditer(text):
-        target = _resolve(name, match["path"])
+        target = _resolve(name, match["path"] or "")
         if target and _address(target).startswith("files/"):
             yield target
 
