@@ -5,17 +5,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = [
-    "AUC_THRESHOLDS",
-    "auc",
-    "mpjpe",
-    "nmpjpe",
-    "pa_mpjpe",
-    "pck",
-    "procrustes_align",
-    "scale_align",
-]
-
 # mm, those of MPI-INF-3DHP's evaluator: no error is below 0, so that 30/31 is the best AUC
 AUC_THRESHOLDS = tuple(float(threshold) for threshold in range(0, 151, 5))
 

@@ -206,7 +206,7 @@ def test_what_is_no_image_is_told(photo, change):
         photo.write_bytes(cv2.imencode(".png", np.zeros((80, 120, 3), np.uint8))[1].tobytes())
     elif change != "missing":
         photo.write_bytes(b"" if change == "empty" else b"this is no image")
-    with pytest.raises(DataError, match=r"photo\.jpg (cannot be read|is no JPEG)"):
+    with pytest.raises(DataError, match=r"photo\.jpg (cannot be read|is not a JPEG file)"):
         held.read(np.array([0]), 16)
 
 

@@ -17,7 +17,7 @@ from datamodules.rarity import occurrence
 from datamodules.sources.human36m.source import Human36M
 from datamodules.sources.pose_npz.source import PoseNpz
 from metrics import MPJPE
-from poseproof.errors import DataError
+from poseproof.errors import DataError, UserError
 from tests.datamodules.conftest import model_of
 
 TRAIN, TEST = {"S1", "S5", "S6", "S7", "S8"}, {"S9", "S11"}
@@ -327,5 +327,5 @@ def test_rarity_bins_are_tenths_of_the_test_poses(source):
 
 @pytest.mark.parametrize("percent", [0, -5, 101])
 def test_percentages_that_cannot_be(source, percent):
-    with pytest.raises(DataError, match=f"percent is {percent}"):
+    with pytest.raises(UserError, match=f"percent is {percent}"):
         ready(RarePoseProtocol(source=source, rarest=percent))

@@ -74,7 +74,7 @@ def test_a_batch_of_runs_is_lifted_as_its_windows_are(runs, name, causal):
     lift = model.forward_span
     model.forward_span = lambda span: spans.append(len(span)) or lift(span)
     with torch.no_grad():
-        got = model._lift_batch(batch)
+        got = model._lift_batch(batch, batch["keypoints"])
         torch.testing.assert_close(got, model.lift(batch["keypoints"]), rtol=0, atol=1e-5)
     shared = runs is RUNS and name != "rie"
     assert spans == [length + 26 for length in (90, 60, 90, 1) for _ in range(2) if shared]
@@ -85,7 +85,7 @@ def test_a_batch_without_frames_gives_no_poses(name):
     """Ranks take turns at evaluation batches, and the last may find none left."""
     batch = {"index": torch.arange(0), "sequence": torch.arange(0)}
     batch["keypoints"] = torch.rand(0, 27, 17, 2)
-    assert LIFTERS[name]().eval()._lift_batch(batch).shape == (0, 17, 3)
+    assert LIFTERS[name]().eval()._lift_batch(batch, batch["keypoints"]).shape == (0, 17, 3)
 
 
 @pytest.mark.parametrize(
