@@ -15,7 +15,6 @@ from types import MappingProxyType
 from torchmetrics import Metric
 
 from datamodules.skeletons import H36M17, Skeleton
-from metrics.aggregate import PoseError
 from metrics.pose import ALL_17, AUC, MPJPE, MPJVE, NMPJPE, OFFICIAL_14, PAMPJPE, PCK
 from poseproof.errors import UserError
 
@@ -160,11 +159,6 @@ def metrics_of(figures: Iterable[str]) -> tuple[str, ...]:
     """What to measure so that there are these figures: the default metrics and users' own."""
     own = (split_figure(figure)[0] for figure in figures)
     return (*DEFAULT_METRICS, *dict.fromkeys(name for name in own if "." in name))
-
-
-def is_per_pose(metric: Metric) -> bool:
-    """Whether a metric is a mean of one figure a pose, which is computed once and kept."""
-    return isinstance(metric, PoseError)
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
