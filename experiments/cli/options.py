@@ -66,8 +66,11 @@ def _source(
     for key in ("root", "name"):
         value = getattr(options, prefix + key)
         if (value is None) == (key in data_options().get(data, ())):
+            option, variable = prefix + key, (prefix + key).replace("_", "").upper()
             must = "must be given" if value is None else "is not needed"
-            parser.error(f"--{(prefix + key).replace('_', '-')} {must} for {data}")
+            parser.error(
+                f"--{option.replace('_', '-')} {must} for {data} (with make: {variable}=…)"
+            )
         if value is not None:
             given[key] = value
     return given

@@ -86,6 +86,12 @@ def leave_out_harmless_warnings() -> None:
     """Filter warnings that a user sees in every run and can do nothing about; others stay."""
     for message in _HARMLESS:
         warnings.filterwarnings("ignore", message)
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_is_no_tip)
+
+
+def _is_no_tip(record: logging.LogRecord) -> bool:
+    """Lightning advertises a logger in every run."""
+    return "Tip: For seamless cloud logging" not in record.getMessage()
 
 
 # as jsonargparse puts it

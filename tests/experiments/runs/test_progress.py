@@ -97,7 +97,7 @@ def test_a_fit_in_stages_says_where_it_is(monkeypatch, capsys):
         assert re.search(rf"stage {stage}: epoch 1 of \d, step 2 of 2, \d+ s left", out)
 
 
-def test_harmless_warnings_are_left_out_and_real_ones_stay(monkeypatch, tiny_motion):
+def test_harmless_warnings_are_left_out_and_real_ones_stay(monkeypatch, caplog, tiny_motion):
     real = "the loss is not finite"
     filtered = process.leave_out_harmless_warnings
 
@@ -111,3 +111,4 @@ def test_harmless_warnings_are_left_out_and_real_ones_stay(monkeypatch, tiny_mot
         main(STAGED)
     said = [str(each.message) for each in seen if "jsonargparse" not in str(each.category).lower()]
     assert said == [real]
+    assert "LitLogger" not in caplog.text and "Stage 3 of 3" in caplog.text
