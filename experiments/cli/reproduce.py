@@ -202,7 +202,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def jobs_of(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
-    """Runs at once: one after the other on a GPU or with the paper's preset if not told."""
+    """Runs at once; without --jobs one on a GPU or with the paper's preset, else one a core."""
     on_gpu = torch.cuda.is_available()
     if on_gpu and (options.jobs or 1) > 1:
         parser.error("--jobs is for runs without a GPU, which takes them one by one")

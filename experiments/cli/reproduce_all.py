@@ -60,8 +60,8 @@ class Everything:
         todo = [run for run in runs if run.missing]
         folders = {run.folder for run in runs}
         done = len(folders - {run.folder for run in todo})
-        said = f"{len(self._planned())} of {len(self.tables)} tables, {len(folders)} runs"
-        self.console.print(f"{said}, {done} of them done already", highlight=False)
+        counts = f"{len(self._planned())} of {len(self.tables)} tables, {len(folders)} runs"
+        self.console.print(f"{counts}, {done} of them done already", highlight=False)
         for progress in self.tables.values():
             if progress.planned:
                 progress.left = sum(bool(run.missing) for run in progress.planned.runs)
@@ -89,7 +89,7 @@ class Everything:
         except UserError as error:
             progress.refused = str(error)
         except Exception as error:
-            progress.broken = _told(error)
+            progress.broken = _print_error(error)
 
     def _planned(self) -> list[Planned]:
         return [each.planned for each in self.tables.values() if each.planned]
@@ -102,9 +102,9 @@ class Everything:
             self._write()
 
     def _on_failure(self, run: Run, error: Exception) -> None:
-        # what a worker has raised comes as a RuntimeError, told there
-        told = isinstance(error, UserError | RuntimeError)
-        why = str(error) if told else _told(error)
+        # what a worker has raised comes as a RuntimeError, printed there
+        printed = isinstance(error, UserError | RuntimeError)
+        why = str(error) if printed else _print_error(error)
         self.tables[run.table.name].failed[run.row] = why
         name = escape(f"{run.table.name}, {run.row}, seed {run.seed}: {why}")
         self.console.print(f"[red]failed[/] {name}", highlight=False)
@@ -117,13 +117,13 @@ class Everything:
             contents = summarise(work, progress.failed)
             write_report(self.results / name, contents, work.runs, work.data.skeleton)
         except Exception as error:
-            progress.broken = _told(error)
+            progress.broken = _print_error(error)
         else:
             progress.contents = contents
         self.console.print(f"[bold]{name}[/]: {progress.state}, {progress.counts}", highlight=False)
 
 
-def _told(error: Exception) -> str:
+def _print_error(error: Exception) -> str:
     traceback.print_exception(error)
     return f"{type(error).__name__}: {error}"
 

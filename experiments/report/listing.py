@@ -77,15 +77,15 @@ def _cells(cost: Cost, jobs: int) -> list[str]:
     return [str(cost.runs), str(cost.done), str(cost.epochs), time_left(cost, jobs)]
 
 
-def time_left(held: Cost, jobs: int) -> str:
+def time_left(cost_left: Cost, jobs: int) -> str:
     """For people, as far as it is known."""
-    if held.done == held.runs:
+    if cost_left.done == cost_left.runs:
         return ""
-    if held.untimed and not held.seconds:
+    if cost_left.untimed and not cost_left.seconds:
         return "?"
-    minutes = held.seconds / jobs / 60
+    minutes = cost_left.seconds / jobs / 60
     known = f"{minutes / 60:.1f} h" if minutes >= 90 else f"{minutes:.1f} min"
-    return known + (" + ?" if held.untimed else "")
+    return known + (" + ?" if cost_left.untimed else "")
 
 
 def _counts(folder: Path, setting: Setting) -> str:

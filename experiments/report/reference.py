@@ -91,9 +91,9 @@ def options_of(named: str) -> tuple[Option, ...]:
     return tuple(found)
 
 
-def parts(held: Mapping[str, Any], place: str = "") -> Iterator[Part]:
+def parts(contents: Mapping[str, Any], place: str = "") -> Iterator[Part]:
     """The classes that a config sets options of, from the outermost inwards."""
-    for key, value in held.items():
+    for key, value in contents.items():
         if not isinstance(value, dict):
             continue
         inner = f"{place}.{key}" if place else key
@@ -126,15 +126,15 @@ def build(folder: Path) -> None:
         axis.name: {path.stem: path.read_text() for path in sorted(axis.glob("*.yaml"))}
         for axis in sorted(CONFIGS.iterdir())
     }
-    held = {
+    options = {
         axis: {name: list(parts(yaml.safe_load(text))) for name, text in of.items()}
         for axis, of in axes.items()
     }
     configs = TEMPLATES.get_template("configs.html.jinja")
-    write_text(folder / "configs.html", configs.render(axes=axes, parts=held, text=_text))
+    write_text(folder / "configs.html", configs.render(axes=axes, parts=options, text=_text))
     index = TEMPLATES.get_template("reference.html.jinja")
-    said = {name: module.docstring.partition("\n")[0] for name, module in read.items()}
-    write_text(folder / "index.html", index.render(modules=said, configs=axes))
+    summaries = {name: module.docstring.partition("\n")[0] for name, module in read.items()}
+    write_text(folder / "index.html", index.render(modules=summaries, configs=axes))
 
 
 def _text(value: Any) -> str:  # noqa: ANN401

@@ -43,24 +43,24 @@ def digest(value: Any, size: int) -> str:  # noqa: ANN401
 
 @cache
 def code_of(
-    classes: tuple[str, ...], modules: tuple[str, ...], apart: tuple[str, ...], hooks: bool
+    classes: tuple[str, ...], modules: tuple[str, ...], ignored: tuple[str, ...], hooks: bool
 ) -> str:
     """A hash of the code of all modules that some classes, and further modules, use.
 
     Args:
         classes: their names with those of their modules.
         modules: names of further modules.
-        apart: modules and packages that do not count, with what they alone use.
+        ignored: modules and packages that do not count, with what they alone use.
         hooks: whether the methods count that training does not run.
     """
-    used = used_files(classes, modules, apart)
+    used = used_files(classes, modules, ignored)
     return digest(
-        [[module, _plain_code(path, apart, hooks)] for module, path in sorted(used.items())], 8
+        [[module, _plain_code(path, ignored, hooks)] for module, path in sorted(used.items())], 8
     )
 
 
 def used_files(
-    classes: Sequence[str], modules: Sequence[str] = (), apart: Sequence[str] = ()
+    classes: Sequence[str], modules: Sequence[str] = (), ignored: Sequence[str] = ()
 ) -> dict[str, Path]:
     """Module -> file, of all that some classes, and further modules, use.
 
@@ -72,7 +72,7 @@ def used_files(
     Args:
         classes: names with those of their modules, such as `datamodules.SubjectProtocol`.
         modules: names of further modules.
-        apart: modules and packages that are left out, with what they alone use.
+        ignored: modules and packages that are left out, with what they alone use.
 
     Raises:
         UserError: a class is in no module that there is.
@@ -89,7 +89,7 @@ def used_files(
     while waiting:
         module = waiting.pop()
         path = _file(module)
-        if module in files or path is None or _within(module, apart):
+        if module in files or path is None or _within(module, ignored):
             continue
         files[module] = path
         for package, name in _imports(module):
@@ -156,9 +156,9 @@ def _imports(module: str) -> tuple[tuple[str, str], ...]:
 
 
 @cache
-def _plain_code(path: Path, apart: tuple[str, ...], hooks: bool) -> str:
+def _plain_code(path: Path, ignored: tuple[str, ...], hooks: bool) -> str:
     """The code of a file, without what does not count."""
-    return ast.unparse(_Plain(apart, hooks).visit(ast.parse(path.read_text())))
+    return ast.unparse(_Plain(ignored, hooks).visit(ast.parse(path.read_text())))
 
 
 @cache
@@ -174,12 +174,12 @@ class _Plain(ast.NodeTransformer):
     """Takes docstrings, annotations and what serves types alone out of code.
 
     Args:
-        apart: modules and packages whose imports are taken out too.
+        ignored: modules and packages whose imports are taken out too.
         hooks: whether the methods stay that training does not run.
     """
 
-    def __init__(self, apart: Sequence[str] = (), hooks: bool = True) -> None:
-        self.apart = apart
+    def __init__(self, ignored: Sequence[str] = (), hooks: bool = True) -> None:
+        self.ignored = ignored
         self.hooks = hooks
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
@@ -220,11 +220,11 @@ class _Plain(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
-        """Without what comes from a module apart."""
+        """Without what comes from an ignored module."""
         module = node.module or ""
-        if self.apart and not node.level and module.split(".")[0] in _PACKAGES:
+        if self.ignored and not node.level and module.split(".")[0] in _PACKAGES:
             node.names = [
-                each for each in node.names if not _within(_origin(module, each.name), self.apart)
+                each for each in node.names if not _within(_origin(module, each.name), self.ignored)
             ]
         return node if node.names else None
 

@@ -38,14 +38,14 @@ class Environment:
     def unlike(self, other: "Environment") -> str:
         """What differs from another environment, in words."""
         named = {"torch": "torch", "numpy": "NumPy", "lightning": "Lightning"}
-        said = [
+        differences = [
             f"{name} {getattr(self, key)}"
             for key, name in named.items()
             if getattr(self, key) != getattr(other, key)
         ]
         if self.device != other.device:
-            said.append("a CPU" if self.device == "cpu" else self.device)
-        return " and ".join(said)
+            differences.append("a CPU" if self.device == "cpu" else self.device)
+        return " and ".join(differences)
 
 
 @cache

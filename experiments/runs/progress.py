@@ -27,7 +27,7 @@ class Heartbeat:
         self.began = self.last = clock()
 
     def tick(self, where: str, done: float, total: float) -> None:
-        """Say where work is, where that was said nearly a minute ago.
+        """Print where the work is, unless that was printed less than a minute ago.
 
         Args:
             where: where it is, in words.

@@ -56,7 +56,7 @@ def followed(identity: str, name: str, config: Mapping[str, Any]) -> Iterator[No
 def start(identity: str, name: str, config: Mapping[str, Any]) -> "wandb.Run":
     """Start a W&B run, or go on with it.
 
-    Inside a sweep the agent has been told project and id. Without a key the run is kept offline in
+    Inside a sweep the agent knows project and id. Without a key the run is kept offline in
     `wandb/`, for `wandb sync`, unless WANDB_MODE says otherwise; nobody is asked.
 
     Args:

@@ -82,7 +82,7 @@ class Workers:
         """Execute all runs; the arguments are those of `one_by_one`.
 
         What a run raises comes as it is where it is a UserError, and as a RuntimeError of its name
-        and words otherwise, or where the process has ended early; it has told why.
+        and words otherwise, or where the process has ended early; it has printed why.
 
         Args:
             on_epoch: see there.

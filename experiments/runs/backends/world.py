@@ -1,4 +1,4 @@
-"""World: which processes train together, as each of them is told by what has started it.
+"""World: which processes train together, as the command that started each of them says.
 
 Run as a command it says so. It imports next to nothing, as all of them run it.
 """
