@@ -83,8 +83,9 @@ def test_the_shape_of_a_pickled_array_is_a_list_of_lengths(tmp_path):
     assert raw.count(b"K\x02K\x03\x86") == 1
     # (2, -1), which NumPy itself refuses
     raw = raw.replace(b"K\x02K\x03\x86", b"K\x02J\xff\xff\xff\xff\x86")
-    start = raw.index(b"\x95")
-    raw = raw[:start] + raw[start + 9 :]
+    # NumPy 2 writes protocol 4, whose frame has a length
+    if (start := raw.find(b"\x95")) >= 0:
+        raw = raw[:start] + raw[start + 9 :]
     assert "not a list of lengths" in told(archive(tmp_path / "b.npz", ("a.npy", raw)))
 
 

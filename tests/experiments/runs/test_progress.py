@@ -1,5 +1,6 @@
 """What long work says of itself where no terminal shows a bar."""
 
+import logging
 import re
 import time
 import warnings
@@ -106,7 +107,10 @@ def test_harmless_warnings_are_left_out_and_real_ones_stay(monkeypatch, caplog, 
         warnings.warn(real, stacklevel=2)
 
     monkeypatch.setattr("experiments.cli.lightning.leave_out_harmless_warnings", and_warn)
-    with warnings.catch_warnings(record=True) as seen:
+    with (
+        warnings.catch_warnings(record=True) as seen,
+        caplog.at_level(logging.INFO, "pytorch_lightning"),
+    ):
         warnings.simplefilter("always")
         main(STAGED)
     said = [str(each.message) for each in seen if "jsonargparse" not in str(each.category).lower()]
