@@ -78,6 +78,10 @@ def test_torchscript_of_every_method(method, tmp_path):
         torch.testing.assert_close(loaded(*held), joints, atol=1e-4, rtol=0)
 
 
+@pytest.mark.skipif(
+    tuple(map(int, torch.__version__.split(".")[:2])) < (2, 13),
+    reason="torch before 2.13 may not write the loop of DPCN's consensus as ONNX, and says so",
+)
 def test_onnx(tmp_path):
     """Of the one with a loop; each takes ten seconds, and an export checks itself."""
     made = built("dpcn", flip_test="false", min_groups=1)
