@@ -107,6 +107,8 @@ def test_harmless_warnings_are_left_out_and_real_ones_stay(monkeypatch, caplog, 
         warnings.warn(real, stacklevel=2)
 
     monkeypatch.setattr("experiments.cli.lightning.leave_out_harmless_warnings", and_warn)
+    # whether it hands on to the root's handlers depends on who was there first
+    monkeypatch.setattr(logging.getLogger("pytorch_lightning"), "handlers", [caplog.handler])
     with (
         warnings.catch_warnings(record=True) as seen,
         caplog.at_level(logging.INFO, "pytorch_lightning"),
